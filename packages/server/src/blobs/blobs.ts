@@ -1,0 +1,54 @@
+import type { AbortOptions } from '@keepsake/content/block.ts'
+
+/** Bytes being received: they have no name yet and nobody can read them. Exactly one of `commit` and `discard` ends it. */
+export interface StagedBlob extends AsyncDisposable {
+  /** Bytes written so far. */
+  readonly sizeBytes: number
+  /** Appends. The caller must not change `chunks` until the promise settles; writes happen in the order of the calls. */
+  write(...chunks: Uint8Array[]): Promise<void>
+  /** Resolves when every byte written so far would survive a power cut (locally: fsync of the file). */
+  sync(): Promise<void>
+  /** Gives the synced bytes their name, durably. Idempotent over an equal blob. After it `readers` see the blob. */
+  commit(key: string): Promise<void>
+  /** Throws the bytes away; after `commit` it does nothing. Also what leaving an `await using` scope does. */
+  discard(): Promise<void>
+}
+
+export interface BlobRange extends AbortOptions {
+  /** First byte, from 0. */
+  offset?: number
+  /** How many bytes; to the end of the blob when left out. */
+  length?: number
+}
+
+/**
+ * Bytes at rest, by key. Keys are CID strings (`[a-z0-9]+`), a blob is immutable once it has its key.
+ * One contract suite (`test/blobs/contract.ts`) holds for every implementation.
+ *
+ * Reading calls throw a `BlobNotFoundError` for a key that is not there.
+ */
+export interface BlobStore {
+  /** Begins a new blob in local scratch space. */
+  stage(): Promise<StagedBlob>
+  /** Size in bytes, or undefined where there is no such blob. */
+  sizeOf(key: string): Promise<number | undefined>
+  /** Reads exactly `length` bytes at `offset` into one buffer: for blocks. A blob that ends before is an error. */
+  read(key: string, offset: number, length: number, options?: AbortOptions): Promise<Uint8Array>
+  /** Streams a range of any size in order with flat memory: for CARs and pieces. */
+  stream(key: string, range?: BlobRange): AsyncIterable<Uint8Array>
+  /** Deletes durably; deleting what is not there is fine. */
+  delete(key: string): Promise<void>
+  /** Every key with its size, in no order. */
+  list(options?: AbortOptions): AsyncIterable<{ key: string; sizeBytes: number; modifiedAt: Date }>
+  /** Throws when the store cannot be written and read at this moment: for `GET /health`. */
+  check(): Promise<void>
+  /** Removes scratch files left by processes that died, and releases handles on close. */
+  close(): Promise<void>
+}
+
+export class BlobNotFoundError extends Error {
+  override readonly name = 'BlobNotFoundError'
+  constructor(key: string, options?: ErrorOptions) {
+    super(`No blob ${key}.`, options)
+  }
+}

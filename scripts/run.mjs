@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+// Runs a TypeScript entry, or with --bin a tool of node_modules/.bin, under the Node.js this project pins.
+// It is plain JavaScript without dependencies, because it must work in a fresh clone on any Node.js >= 20:
+// it installs what the lock file names when that is missing or older, then hands over.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, realpathSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const wantedMajor = 24
+
+/** npm writes node_modules/.package-lock.json last, so its time tells whether an install finished after the lock file changed. */
+function installIsCurrent() {
+  const installed = join(root, 'node_modules/.package-lock.json')
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs
+}
+
+function install() {
+  process.stderr.write('Installing what package-lock.json names (once) ...\n')
+  const npm = process.env.npm_execpath
+  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
+  const result = npm
+    ? spawnSync(process.execPath, [npm, ...args], { cwd: root, stdio: ['ignore', 2, 2] })
+    : spawnSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' })
+  if (result.status !== 0) {
+    process.stderr.write('npm ci failed; its messages are above.\n')
+    process.exit(result.status ?? 1)
+  }
+}
+
+/** The Node.js binary that comes as a package for this platform, or the running one where there is none and it is new enough. */
+export function pinnedNode() {
+  const require = createRequire(join(root, 'package.json'))
+  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+  try {
+    const folder = dirname(require.resolve(`${name}/package.json`))
+    return join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+  } catch {
+    if (Number(process.versions.node.split('.')[0]) >= wantedMajor) return process.execPath
+    process.stderr.write(
+      `Keepsake needs Node.js ${wantedMajor}; no package brings it for ${name}. Install Node.js ${wantedMajor} and try again.\n`,
+    )
+    return process.exit(1)
+  }
+}
+
+export function prepare() {
+  if (!installIsCurrent()) install()
+}
+
+/** Runs `file` under the pinned Node.js, passes signals on, and ends as it ends. */
+export function handOver(file, args) {
+  const node = pinnedNode()
+  // File system, zlib and WebCrypto work (the hashing of uploads) share one thread pool; the default of 4 starves it.
+  const env = { UV_THREADPOOL_SIZE: '16', ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ''}` }
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', file, ...args], { stdio: 'inherit', env })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => process.exit(signal ? 128 + (constants.signals[signal] ?? 0) : (code ?? 1)))
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
+  const [first, ...rest] = process.argv.slice(2)
+  prepare()
+  if (first === '--bin') handOver(realpathSync(join(root, 'node_modules/.bin', rest[0])), rest.slice(1))
+  else handOver(join(root, first), rest)
+}
