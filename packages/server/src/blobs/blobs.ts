@@ -25,7 +25,8 @@ export interface BlobRange extends AbortOptions {
  * Bytes at rest, by key. Keys are CID strings (`[a-z0-9]+`), a blob is immutable once it has its key.
  * One contract suite (`test/blobs/contract.ts`) holds for every implementation.
  *
- * Reading calls throw a `BlobNotFoundError` for a key that is not there.
+ * Reading calls throw a `BlobNotFoundError` for a key that is not there and a `BlobRangeError` for bytes past its end.
+ * A key that is not `[a-z0-9]+` is an `InvalidBlobKeyError` everywhere.
  */
 export interface BlobStore {
   /** Begins a new blob in local scratch space. */
@@ -51,4 +52,49 @@ export class BlobNotFoundError extends Error {
   constructor(key: string, options?: ErrorOptions) {
     super(`No blob ${key}.`, options)
   }
+}
+
+export class BlobRangeError extends RangeError {
+  override readonly name = 'BlobRangeError'
+  constructor(key: string, range: { offset: number; length?: number | undefined }, sizeBytes?: number) {
+    const end = range.length === undefined ? 'the end' : `byte ${range.offset + range.length}`
+    const size = sizeBytes === undefined ? '' : ` of ${sizeBytes} bytes`
+    super(`Bytes ${range.offset} to ${end} are not all inside blob ${key}${size}.`)
+  }
+}
+
+export class InvalidBlobKeyError extends TypeError {
+  override readonly name = 'InvalidBlobKeyError'
+  constructor(key: string) {
+    super(`A blob key is 1 to 200 lower-case letters and digits; this is not one: ${JSON.stringify(key.slice(0, 80))}.`)
+  }
+}
+
+/** Keys become file names and object names: nothing but letters and digits keeps them inside their folder. */
+export function isBlobKey(key: string): boolean {
+  return /^[a-z0-9]{1,200}$/.test(key)
+}
+
+export function assertBlobKey(key: string): void {
+  if (!isBlobKey(key)) throw new InvalidBlobKeyError(key)
+}
+
+/** Checks that a range is made of whole numbers and returns where it ends, given the size of the blob. */
+export function endOfRange(
+  key: string,
+  sizeBytes: number,
+  range: { offset?: number | undefined; length?: number | undefined },
+): number {
+  const offset = range.offset ?? 0
+  const end = range.length === undefined ? sizeBytes : offset + range.length
+  if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(end) || offset < 0 || end < offset || end > sizeBytes) {
+    throw new BlobRangeError(key, { offset, length: range.length }, sizeBytes)
+  }
+  return end
+}
+
+/** The part of a pino-like logger that blob stores use. */
+export interface BlobLogger {
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
 }
