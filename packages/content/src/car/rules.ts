@@ -1,0 +1,48 @@
+import type { CID } from 'multiformats/cid'
+import type { Block } from '../block.ts'
+import { linksOf } from '../dag/links.ts'
+import { ContentError } from '../errors.ts'
+import { DAG_CBOR, DAG_PB } from '../hash/cid.ts'
+
+/** Checks the rules for uploaded CARs while one streams by. Every call may throw a `ContentError` with code `INVALID_CAR`. */
+export interface CarRules {
+  /** To be called with the roots of the header; gives back the only one. */
+  checkRoots(roots: readonly CID[]): CID
+  /** To be called for each block, in any order. */
+  checkBlock(block: Block): void
+  /** To be called after the last block. */
+  checkEnd(): void
+}
+
+/**
+ * The rules of nft.storage, in its words: exactly one root; its block is in the CAR; when it links to others, so is at least one
+ * more block. Whether the DAG is complete is not among them: a large one comes in several CARs.
+ */
+export function carRules(): CarRules {
+  let root: CID | undefined
+  let blocks = 0
+  let rootSeen = false
+  let rootHasLinks = false
+
+  return {
+    checkRoots(roots) {
+      const [first] = roots
+      if (first === undefined) throw new ContentError('INVALID_CAR', 'missing roots')
+      if (roots.length > 1) throw new ContentError('INVALID_CAR', 'too many roots')
+      root = first
+      return first
+    },
+    checkBlock({ cid, bytes }) {
+      blocks++
+      if (rootSeen || root === undefined || !cid.equals(root)) return
+      rootSeen = true
+      const mayLink = cid.code === DAG_PB || cid.code === DAG_CBOR
+      rootHasLinks = mayLink && linksOf(cid, bytes)!.length > 0
+    },
+    checkEnd() {
+      if (blocks === 0) throw new ContentError('INVALID_CAR', 'empty CAR')
+      if (!rootSeen) throw new ContentError('INVALID_CAR', 'missing root block')
+      if (rootHasLinks && blocks === 1) throw new ContentError('INVALID_CAR', 'CAR must contain at least one non-root block')
+    },
+  }
+}
