@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: ['packages/server/test/setup/postgres.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
     pool: 'forks',

@@ -118,7 +118,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   pool.on('connect', (client) => {
     const end = new Promise<void>((done) => client.once('end', () => done())).then(() => void ends.delete(end))
     ends.add(end)
-    // Also breaks while somebody holds the connection between two queries are heard here; unheard, they would end the process.
+    // Heard here even while somebody holds the connection between two queries: unheard, a break would end the process.
     client.on('error', (error: Error) => {
       if (!pool.ending) logger?.warn({ reason: error.message, code: codeOf(error) }, 'a connection to PostgreSQL broke')
     })
@@ -134,6 +134,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const kysely = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
   const close = async () => {
     await kysely.destroy()
+    // Kysely only knows the pool once it has run a query.
+    if (!pool.ending) await pool.end()
     // The pool only says goodbye; PostgreSQL may be stopped, or the database dropped, right after this.
     await Promise.race([Promise.all(ends), sleep(closeTimeoutMs, undefined, { ref: false })])
   }
