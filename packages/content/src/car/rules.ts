@@ -4,7 +4,10 @@ import { linksOf } from '../dag/links.ts'
 import { ContentError } from '../errors.ts'
 import { DAG_CBOR, DAG_PB } from '../hash/cid.ts'
 
-/** Checks the rules for uploaded CARs while one streams by. Every call may throw a `ContentError` with code `INVALID_CAR`. */
+/**
+ * Checks the rules for uploaded CARs while one streams by. All throw `ContentError`: `INVALID_CAR`, or
+ * `INVALID_BLOCK` for a root that does not decode.
+ */
 export interface CarRules {
   /** To be called with the roots of the header; gives back the only one. */
   checkRoots(roots: readonly CID[]): CID
