@@ -1,7 +1,7 @@
 import { KeepsakeError } from '../errors.ts'
 import { type Cluster, clusterDirOf, findPassword, prepareCluster, type Settings } from './embedded/cluster.ts'
 import { type DirectoryLock, takeDirectoryLock } from './embedded/lock.ts'
-import { findPostmaster, type Postmaster, stopPostmaster } from './embedded/process.ts'
+import { findPostmaster, type Postmaster, stopPostmaster } from './embedded/postmaster.ts'
 import { ensurePostmaster, type StartOptions, urlOf } from './embedded/start.ts'
 import type { DatabaseLogger } from './logger.ts'
 

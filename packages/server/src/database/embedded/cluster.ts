@@ -1,20 +1,19 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { KeepsakeError } from '../../errors.ts'
-import { type Binaries, findBinaries } from './binaries.ts'
-import { chooseRunAs, type RunAs } from './run-as.ts'
+import { findBinaries } from './binaries.ts'
+import { isAlive } from './is-alive.ts'
+import { type Programs, runProgram } from './programs.ts'
+import { chooseRunAs } from './run-as.ts'
 
 /** One PostgreSQL data directory that belongs to Keepsake, and all it takes to run programs on it. */
-export interface Cluster {
+export interface Cluster extends Programs {
   /** Keepsake's data directory, absolute. */
   dataDir: string
   /** PostgreSQL's data directory below it. */
   dir: string
   password: string
-  binaries: Binaries
-  runAs: RunAs
 }
 
 /** PostgreSQL settings by name; they override Keepsake's. */
@@ -25,41 +24,6 @@ const passwordFile = 'keepsake-password'
 
 export function clusterDirOf(dataDir: string): string {
   return join(resolve(dataDir), 'postgres')
-}
-
-/** The environment of every PostgreSQL program: none of ours, so that PG* variables and locales of the caller change nothing. */
-export function programEnv(binaries: Binaries): Record<string, string> {
-  const { PATH = '/usr/bin:/bin', SystemRoot } = process.env
-  return { PATH, LC_ALL: 'C', TZ: 'UTC', ...(SystemRoot && { SystemRoot }), ...binaries.env }
-}
-
-/** The command line, user and environment that run PostgreSQL's `program`. */
-export function commandOf(cluster: Pick<Cluster, 'binaries' | 'runAs'>, program: string, args: string[]) {
-  const { owner, prefix } = cluster.runAs
-  const [file = '', ...rest] = [...prefix, join(cluster.binaries.binDir, program), ...args]
-  const options = { env: programEnv(cluster.binaries), cwd: process.platform === 'win32' ? undefined : '/' }
-  return { file, args: rest, options: owner && prefix.length === 0 ? { ...options, ...owner } : options }
-}
-
-/** Runs a PostgreSQL program to its end with `input` on its standard input; throws with what it printed when it fails. */
-export async function runProgram(
-  cluster: Pick<Cluster, 'binaries' | 'runAs'>,
-  program: string,
-  args: string[],
-  { input = '', signal }: { input?: string; signal?: AbortSignal | undefined } = {},
-): Promise<void> {
-  const command = commandOf(cluster, program, args)
-  await new Promise<void>((done, fail) => {
-    const child = execFile(command.file, command.args, { ...command.options, ...(signal && { signal }) }, (error, out, err) => {
-      if (!error) return done()
-      if (signal?.aborted) return fail(signal.reason)
-      const printed = `${err}\n${out}`.trim().slice(-2000) || error.message
-      fail(new KeepsakeError('ERROR_UNAVAILABLE', `PostgreSQL's ${program} failed: ${printed}`, { cause: error }))
-    })
-    // A program that ended before reading its input has its failure reported by the callback above.
-    child.stdin?.on('error', () => undefined)
-    child.stdin?.end(input)
-  })
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
@@ -95,19 +59,13 @@ async function syncDirectory(path: string): Promise<void> {
   await handle.sync().finally(() => handle.close())
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
 /** Removes what a crash in the middle of `createCluster` left; the process id in the name tells whether its maker still works on it. */
 async function removeUnfinished(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
     const pid = /^postgres\.new-(\d+)-/.exec(name)?.[1]
-    if (pid && !isAlive(Number(pid))) await rm(join(dataDir, name), { recursive: true, force: true })
+    if (!pid || isAlive(Number(pid))) continue
+    // Programs its dead maker started may still write there for a moment; what resists is left to the next start.
+    await rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }).catch(() => undefined)
   }
 }
 
@@ -159,6 +117,17 @@ async function createCluster(
   }
 }
 
+async function refuseForeignFiles(dir: string): Promise<void> {
+  const names = await readdir(dir).catch((error: NodeJS.ErrnoException): string[] => {
+    // What may not be read is explained by `chooseRunAs`.
+    if (error.code === 'ENOENT' || error.code === 'EACCES') return []
+    throw error
+  })
+  if (names.length > 0 && !names.includes('PG_VERSION')) {
+    throw new KeepsakeError('ERROR_UNAVAILABLE', `${dir} is in the way: it has files and is not a PostgreSQL data directory.`)
+  }
+}
+
 /** The cluster of `dataDir`, made now when there is none. */
 export async function prepareCluster(
   dataDirectory: string,
@@ -167,11 +136,12 @@ export async function prepareCluster(
   const dataDir = resolve(dataDirectory)
   await mkdir(dataDir, { recursive: true })
   const dir = clusterDirOf(dataDir)
+  await refuseForeignFiles(dir)
   const binaries = await findBinaries(join(dataDir, 'postgres-lib'))
   const runAs = await chooseRunAs(dir, [dataDir, join(binaries.binDir, 'postgres')])
   await removeUnfinished(dataDir)
   if ((await findPassword(dir)) === undefined) await createCluster({ dataDir, dir, binaries, runAs }, options)
   const password = await findPassword(dir)
-  if (!password) throw new KeepsakeError('ERROR_UNAVAILABLE', `${dir} is in the way: it is not a PostgreSQL data directory.`)
+  if (!password) throw new KeepsakeError('ERROR_UNAVAILABLE', `The database in ${dir} was removed while it was being made.`)
   return { dataDir, dir, password, binaries, runAs }
 }

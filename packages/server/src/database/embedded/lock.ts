@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { KeepsakeError } from '../../errors.ts'
 import type { Cluster } from './cluster.ts'
+import { isAlive } from './is-alive.ts'
 import { connectAsAdmin } from './start.ts'
 
 /** "keepsake" in ASCII, as a 64-bit number: the advisory lock of the one server on a data directory. */
@@ -11,14 +12,6 @@ export interface DirectoryLock {
   /** Resolves when the connection that holds the lock is gone, on purpose or not. */
   gone: Promise<void>
   release(): Promise<void>
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
 
 async function findHolder(client: Client): Promise<number | undefined> {

@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { KeepsakeError } from '../../errors.ts'
 import type { DatabaseLogger } from '../logger.ts'
-import { type Cluster, commandOf, type Settings } from './cluster.ts'
-import { disarmPidFile, findPostmaster, isPostmaster, type Postmaster, stopPostmaster } from './process.ts'
+import type { Cluster, Settings } from './cluster.ts'
+import { disarmPidFile, findPostmaster, isPostmaster, type Postmaster, stopPostmaster } from './postmaster.ts'
+import { commandOf } from './programs.ts'
 
 export interface StartOptions {
   settings?: Settings | undefined

@@ -3,7 +3,8 @@ import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { type Cluster, runProgram } from './cluster.ts'
+import { isAlive, sendSignal } from './is-alive.ts'
+import { type Programs, runProgram } from './programs.ts'
 
 const exec = promisify(execFile)
 
@@ -33,12 +34,7 @@ async function readPidFile(dir: string): Promise<PidFile | undefined> {
 
 /** Whether `pid` is a live PostgreSQL server on `dir`; ids are used again, so being alive is not enough. */
 export async function isPostmaster(pid: number, dir: string): Promise<boolean> {
-  if (pid <= 0) return false
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
-  }
+  if (pid <= 0 || !isAlive(pid)) return false
   // Windows: PostgreSQL itself only counts processes that answer on its signal pipe; nothing better can be asked from here.
   if (process.platform === 'win32') return true
   if (process.platform === 'linux') {
@@ -96,22 +92,11 @@ async function waitUntilGone({ pid }: Postmaster, dir: string, timeoutMs: number
   return true
 }
 
-function signalProcess(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
-
 /**
  * Fast shutdown: sessions are cut, everything is written, the process is gone when this returns. After a minute without that it is
  * shut down as by a crash (nothing committed is lost, the next start recovers). The pid file's fate is the server's own business.
  */
-export async function stopPostmaster(
-  postmaster: Postmaster,
-  cluster: Pick<Cluster, 'binaries' | 'runAs' | 'dir'>,
-): Promise<void> {
+export async function stopPostmaster(postmaster: Postmaster, cluster: Programs & { dir: string }): Promise<void> {
   if (process.platform === 'win32') {
     await runProgram(cluster, 'pg_ctl', ['stop', '-D', cluster.dir, '-m', 'fast', '-w', '-t', '60'])
     return
@@ -123,7 +108,7 @@ export async function stopPostmaster(
   ]
   for (const [signal, timeoutMs] of steps) {
     if (!(await isPostmaster(postmaster.pid, cluster.dir))) return
-    signalProcess(postmaster.pid, signal)
+    sendSignal(postmaster.pid, signal)
     if (await waitUntilGone(postmaster, cluster.dir, timeoutMs)) return
   }
   throw new Error(`PostgreSQL (process ${postmaster.pid}) on ${cluster.dir} does not end`)
