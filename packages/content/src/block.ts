@@ -1,5 +1,8 @@
 import type { CID } from 'multiformats/cid'
 
+/** The largest block nft.storage took, and about the largest that IPFS peers exchange. */
+export const MAX_BLOCK_BYTES = 2 * 1024 * 1024
+
 /** A piece of content and its name: `cid` is the hash of `bytes`. */
 export interface Block {
   cid: CID

@@ -1,11 +1,8 @@
 import { CID } from 'multiformats/cid'
-import type { AbortOptions, Block } from '../block.ts'
+import { type AbortOptions, type Block, MAX_BLOCK_BYTES } from '../block.ts'
 import { ContentError } from '../errors.ts'
 import { ByteReader, type OnPayload } from './byte-reader.ts'
 import { readHeader, readV2Header } from './header.ts'
-
-/** The largest block nft.storage took, and about the largest that IPFS peers exchange. */
-export const DEFAULT_MAX_BLOCK_BYTES = 2 * 1024 * 1024
 
 /** Room for some 25,000 roots. */
 export const DEFAULT_MAX_HEADER_BYTES = 1024 * 1024
@@ -46,7 +43,7 @@ export interface DecodedCar extends AsyncDisposable {
  * @throws {ContentError} `INVALID_CAR`, from here or while walking `blocks`, for anything the specification forbids.
  */
 export async function decodeCar(source: AsyncIterable<Uint8Array>, options: DecodeCarOptions = {}): Promise<DecodedCar> {
-  const { signal, onPayload, maxHeaderBytes = DEFAULT_MAX_HEADER_BYTES, maxBlockBytes = DEFAULT_MAX_BLOCK_BYTES } = options
+  const { signal, onPayload, maxHeaderBytes = DEFAULT_MAX_HEADER_BYTES, maxBlockBytes = MAX_BLOCK_BYTES } = options
   const reader = new ByteReader(source, signal)
   try {
     const header = await readHeader(reader, maxHeaderBytes)
