@@ -76,8 +76,7 @@ function decodeData(cid: CID, data: Uint8Array): UnixFsNode {
     else if (key === MTIME) node.mtime = secondsOf(reader.bytes())
     else reader.skip(key)
   }
-  if (node.type === undefined)
-    throw new ContentError('INVALID_BLOCK', `The UnixFS data of block ${cid} has no type that is known.`)
+  if (type === undefined) throw new ContentError('INVALID_BLOCK', `The UnixFS data of block ${cid} has no type that is known.`)
   return { ...node, type }
 }
 
