@@ -11,7 +11,7 @@ import { DAG_CBOR, DAG_PB } from '../hash/cid.ts'
 export interface CarRules {
   /** To be called with the roots of the header; gives back the only one. */
   checkRoots(roots: readonly CID[]): CID
-  /** To be called for each block, in any order. */
+  /** To be called for each block, in any order. The bytes of the root's block are kept until the end. */
   checkBlock(block: Block): void
   /** To be called after the last block. */
   checkEnd(): void
@@ -23,9 +23,8 @@ export interface CarRules {
  */
 export function carRules(): CarRules {
   let root: CID | undefined
+  let rootBytes: Uint8Array | undefined
   let blocks = 0
-  let rootSeen = false
-  let rootHasLinks = false
 
   return {
     checkRoots(roots) {
@@ -37,15 +36,14 @@ export function carRules(): CarRules {
     },
     checkBlock({ cid, bytes }) {
       blocks++
-      if (rootSeen || root === undefined || !cid.equals(root)) return
-      rootSeen = true
-      const mayLink = cid.code === DAG_PB || cid.code === DAG_CBOR
-      rootHasLinks = mayLink && linksOf(cid, bytes)!.length > 0
+      // Decoded at the end only, so that damage is told as a hash that does not match, not as what the damage made of it.
+      if (rootBytes === undefined && root?.equals(cid)) rootBytes = bytes
     },
     checkEnd() {
       if (blocks === 0) throw new ContentError('INVALID_CAR', 'empty CAR')
-      if (!rootSeen) throw new ContentError('INVALID_CAR', 'missing root block')
-      if (rootHasLinks && blocks === 1) throw new ContentError('INVALID_CAR', 'CAR must contain at least one non-root block')
+      if (root === undefined || rootBytes === undefined) throw new ContentError('INVALID_CAR', 'missing root block')
+      const hasLinks = (root.code === DAG_PB || root.code === DAG_CBOR) && linksOf(root, rootBytes)!.length > 0
+      if (hasLinks && blocks === 1) throw new ContentError('INVALID_CAR', 'CAR must contain at least one non-root block')
     },
   }
 }
