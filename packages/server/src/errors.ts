@@ -5,7 +5,6 @@ import { type ContentErrorCode, isContentError } from '@keepsake/content/errors.
  * Codes that the original nft.storage API had keep their spelling, so that old clients can branch on them.
  */
 export const statusOfCode = {
-  HTTP_ERROR: 400,
   BAD_REQUEST: 400,
   NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
@@ -23,7 +22,6 @@ export const statusOfCode = {
   ERROR_INVALID_UCAN: 401,
   ERROR_DID_NOT_FOUND: 400,
   ERROR_INVALID_DID: 400,
-  ERROR_NFT_NOT_FOUND: 404,
   ERROR_DUPLICATE_KEY_NAME: 409,
   EXPECTED_BEARER_STRING: 401,
   ERROR_MALFORMED_TOKEN: 401,
@@ -59,6 +57,11 @@ export class KeepsakeError extends Error {
 
   get status(): number {
     return statusOfCode[this.code]
+  }
+
+  /** The code as the native API writes it: plain mistakes were `HTTP_ERROR` there, whatever they were. */
+  get nativeCode(): string {
+    return this.code === 'BAD_REQUEST' || this.code === 'NOT_FOUND' ? 'HTTP_ERROR' : this.code
   }
 }
 

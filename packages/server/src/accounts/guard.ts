@@ -1,0 +1,56 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Config } from '../config.ts'
+import type { Database } from '../database/database.ts'
+import { KeepsakeError } from '../errors.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
+import type { Caller, Right } from './authenticate.ts'
+import { authenticate, bearerToken, requireRight } from './authenticate.ts'
+import type { KeyTokens } from './key-token.ts'
+
+/** What a route says about itself beside its schema; the guard holds every request to it before its body is read. */
+export interface RouteRules {
+  /** What the caller's key must allow. Absent: anybody may call. */
+  right?: Right
+  /** The bit of `MAINTENANCE` the route needs; `r` when absent. */
+  mode?: 'r' | 'w' | 'c'
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig extends RouteRules {}
+  interface FastifyRequest {
+    /** Who calls; there on routes with a `right`. */
+    caller: Caller | null
+  }
+}
+
+export interface GuardComponents {
+  config: Config
+  database: Pick<Database, 'kysely'>
+  keyTokens: KeyTokens
+  rateLimit: RateLimit
+}
+
+/** An `onRequest` hook: maintenance mode, then the key, then its rights, then its rate. */
+export function guard(components: GuardComponents) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { right, mode = 'r' } = request.routeOptions.config
+    if (!components.config.MAINTENANCE.includes(mode)) {
+      throw new KeepsakeError(
+        'ERROR_MAINTENANCE',
+        `The server is in maintenance (${components.config.MAINTENANCE}); try again later.`,
+      )
+    }
+    if (right === undefined) return
+    const token = bearerToken(request.headers.authorization)
+    const caller = await authenticate(components, token)
+    requireRight(caller, right)
+    components.rateLimit.take(token, reply)
+    request.caller = caller
+  }
+}
+
+/** The caller of a route that has a `right`. */
+export function callerOf(request: FastifyRequest): Caller {
+  if (request.caller === null) throw new Error('The route names no right, so it has no caller.')
+  return request.caller
+}

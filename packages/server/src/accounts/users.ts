@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto'
+import type { Database } from '../database/database.ts'
+import { KeepsakeError } from '../errors.ts'
+import type { UserRow } from './store.ts'
+import { findUserByDid, findUserByEmail, insertUser, setUserDid } from './store.ts'
+
+export type User = UserRow
+
+interface Components {
+  database: Pick<Database, 'kysely'>
+}
+
+/** An address is not proven by its form; this only catches slips of the hand. */
+const emailPattern = /^[^\s@]+@[^\s@]+$/
+
+/** @throws KeepsakeError `BAD_REQUEST` for what is no e-mail address, `CONFLICT` where it has an account already. */
+export async function createUser({ database }: Components, input: { email: string; name?: string }): Promise<User> {
+  const email = input.email.trim()
+  if (!emailPattern.test(email) || email.length > 254)
+    throw new KeepsakeError('BAD_REQUEST', `"${input.email}" is not an e-mail address.`)
+  const user = await insertUser(database, { subject: `keepsake:${randomUUID()}`, email, name: input.name ?? null })
+  if (!user) throw new KeepsakeError('CONFLICT', `${email} has an account already.`)
+  return user
+}
+
+/** @throws KeepsakeError `NOT_FOUND` */
+export async function getUserByEmail({ database }: Components, email: string): Promise<User> {
+  const user = await findUserByEmail(database, email.trim())
+  if (!user) throw new KeepsakeError('NOT_FOUND', `There is no user ${email}. Create one with: keepsake users create ${email}`)
+  return user
+}
+
+/** @throws KeepsakeError `ERROR_DID_NOT_FOUND` */
+export async function getUserByDid({ database }: Components, did: string): Promise<User> {
+  const user = await findUserByDid(database, did)
+  if (!user) throw new KeepsakeError('ERROR_DID_NOT_FOUND', `No user registered ${did}.`)
+  return user
+}
+
+/** did:key with an Ed25519 key: multicodec 0xed01, base58btc, 48 characters. Source: W3C did:key method, section 3.1. */
+const didPattern = /^did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}$/
+
+/** Registers the DID whose UCANs act for a user. One DID per user, and each only once. */
+export async function registerDid({ database }: Components, userId: number, did: unknown): Promise<string> {
+  if (typeof did !== 'string' || !didPattern.test(did))
+    throw new KeepsakeError('ERROR_INVALID_DID', 'Expected `did` to be a did:key of an Ed25519 key.')
+  if (!(await setUserDid(database, userId, did))) throw new KeepsakeError('CONFLICT', 'Another user has registered this DID.')
+  return did
+}
+
+/** The account that uploads without an account belong to, made when first needed. */
+export async function getServiceUser({ database }: Components, service: 'metaplex'): Promise<User> {
+  const email = `${service}@service.invalid`
+  const known = await findUserByEmail(database, email)
+  if (known) return known
+  await insertUser(database, { subject: `keepsake:service:${service}`, email, name: service })
+  return await getUserByEmail({ database }, email)
+}

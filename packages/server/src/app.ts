@@ -1,0 +1,71 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Fastify from 'fastify'
+import { guard } from './accounts/guard.ts'
+import { keyRoutes } from './accounts/routes.ts'
+import { allowOrigin, answerPreflight } from './http/cors.ts'
+import { acceptJsonBodies } from './http/json-body.ts'
+import { rateLimit } from './http/rate-limit.ts'
+import { replyError } from './http/reply-error.ts'
+import type { Service } from './service.ts'
+import { healthRoutes, statusRoutes } from './status/routes.ts'
+import type { BuildInfo } from './status/version.ts'
+import { uploadRecordRoutes, uploadRoutes } from './uploads/routes.ts'
+
+const maxParamLength = 2_000
+const maxHeaderBytes = 64 * 1024
+
+/** Old clients know no path before theirs: on a host `api.*` the API is at the root. */
+function apiHostUrl(request: IncomingMessage): string | undefined {
+  const url = request.url ?? '/'
+  const isApiHost = request.headers.host?.toLowerCase().startsWith('api.')
+  return isApiHost && !/^\/api(\/|\?|$)/i.test(url) ? `/api${url}` : undefined
+}
+
+async function notFound(_request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  return await reply.code(404).type('text/plain;charset=UTF-8').send('404 not found')
+}
+
+/** The native API, below `/api`. */
+function apiRoutes(service: Service, build: BuildInfo) {
+  const components = { ...service, build, rateLimit: rateLimit(service.config) }
+  return async (app: FastifyInstance): Promise<void> => {
+    app.decorateRequest('caller', null)
+    app.addHook('onRequest', allowOrigin)
+    app.addHook('onRequest', guard(components))
+    app.setErrorHandler(replyError)
+    app.setNotFoundHandler(notFound)
+    app.route({ method: 'OPTIONS', url: '/*', handler: answerPreflight })
+    app.route({ method: 'OPTIONS', url: '/', handler: answerPreflight })
+    await app.register(uploadRoutes(components))
+    await app.register(async (json) => {
+      acceptJsonBodies(json, service.config.MAX_METADATA_BYTES)
+      await json.register(statusRoutes(components))
+      await json.register(keyRoutes(components))
+      await json.register(uploadRecordRoutes(components))
+    })
+  }
+}
+
+/** Every HTTP face of one service, not listening yet. */
+export async function createApp(service: Service, build: BuildInfo): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: service.log,
+    disableRequestLogging: true,
+    exposeHeadRoutes: false,
+    trustProxy: service.config.TRUST_PROXY === 'yes',
+    routerOptions: { ignoreTrailingSlash: true, caseSensitive: false, maxParamLength },
+    // Uploads may take hours; a stalled one is ended by its own idle timeout.
+    requestTimeout: 0,
+    keepAliveTimeout: 75_000,
+    forceCloseConnections: 'idle',
+    http: { maxHeaderSize: maxHeaderBytes, headersTimeout: 60_000 },
+    rewriteUrl: (request) => apiHostUrl(request as IncomingMessage) ?? request.url ?? '/',
+  })
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  app.setErrorHandler(replyError)
+  app.setNotFoundHandler(notFound)
+  await app.register(healthRoutes({ ...service, build }))
+  await app.register(apiRoutes(service, build), { prefix: '/api' })
+  return app as unknown as FastifyInstance
+}

@@ -1,0 +1,42 @@
+import { CID } from 'multiformats/cid'
+import type { BlobStore } from '../blobs/blobs.ts'
+import type { Db } from './store.ts'
+import { forgetContents, listLooseShards, takeLooseShard } from './store.ts'
+
+interface Components {
+  database: Db
+  blobs: BlobStore
+  /** How long content that nobody holds is kept. */
+  graceMs: number
+}
+
+/** Contents or shards handled between two looks at the clock and the signal. */
+const batchSize = 500
+
+/**
+ * Forgets contents that nobody has held for the grace time, then deletes the shards that no content needs any more, row and file
+ * together: the row's lock keeps an upload of the same bytes waiting until the file is gone, and then it writes it again.
+ */
+export async function collectGarbage(
+  { database, blobs, graceMs }: Components,
+  signal?: AbortSignal,
+): Promise<{ contents: number; shards: number }> {
+  const unheldSince = new Date(Date.now() - graceMs)
+  let contents = 0
+  for (let count = batchSize; count === batchSize; contents += count) {
+    signal?.throwIfAborted()
+    count = await forgetContents(database, unheldSince, batchSize)
+  }
+  let shards = 0
+  let after = 0
+  for (;;) {
+    const loose = await listLooseShards(database, { storedBefore: unheldSince, afterId: after, limit: batchSize })
+    for (const { id, cid } of loose) {
+      signal?.throwIfAborted()
+      const key = CID.decode(cid).toString()
+      if (await takeLooseShard(database, id, () => blobs.delete(key))) shards++
+      after = id
+    }
+    if (loose.length < batchSize) return { contents, shards }
+  }
+}

@@ -1,0 +1,105 @@
+import { isIdentity } from '@keepsake/content/dag/identity.ts'
+import { RAW } from '@keepsake/content/hash/cid.ts'
+import { CID } from 'multiformats/cid'
+import type { Blocks } from './blocks.ts'
+import { outwardLinks } from './dag-check.ts'
+import { digestKey } from './shard-writer.ts'
+import type { Db } from './store.ts'
+import { findIncomplete, locateBlocks, saveWalk } from './store.ts'
+
+interface Components {
+  database: Db
+  blocks: Blocks
+}
+
+/** Blocks looked up at once. */
+const batchSize = 1000
+
+/** What a walk over the blocks that are here found out. */
+interface Walk {
+  /** Linked from a block that is here, and not here. */
+  missing: CID[]
+  /** Shards beside the content's own that its blocks are read from: they must be kept as long as the content. */
+  shardIds: Set<number>
+  obstacle: string | null
+}
+
+/**
+ * Finds out whether a content's DAG is complete by now. The walk starts where the last one ended, at the blocks that were
+ * missing then, so a DAG that comes in a thousand parts is walked once, not a thousand times.
+ */
+export async function completeDag(
+  { database, blocks }: Components,
+  { contentId }: { contentId: number },
+  signal?: AbortSignal,
+): Promise<void> {
+  const content = await findIncomplete(database, contentId)
+  if (!content) return
+  const start = content.missing.length > 0 ? content.missing : [content.cid]
+  const walk = await walkPresent(
+    { database, blocks },
+    start.map((cid) => CID.decode(cid)),
+    new Set(content.shardIds),
+    signal,
+  )
+  await saveWalk(database, contentId, {
+    missing: walk.missing.map((cid) => cid.bytes),
+    shardIds: [...walk.shardIds],
+    obstacle: walk.obstacle ?? content.obstacle,
+  })
+}
+
+async function walkPresent(
+  { database, blocks }: Components,
+  start: CID[],
+  ownShards: ReadonlySet<number>,
+  signal?: AbortSignal,
+): Promise<Walk> {
+  const walk: Walk = { missing: [], shardIds: new Set(), obstacle: null }
+  const seen = new Set(start.map((cid) => digestKey(cid.multihash.bytes)))
+  const open = start.filter((cid) => !isIdentity(cid))
+  while (open.length > 0) {
+    signal?.throwIfAborted()
+    const batch = open.splice(-batchSize)
+    const { present, missing } = await lookUp(database, batch, ownShards, walk.shardIds)
+    walk.missing.push(...missing)
+    const inner = present.filter((cid) => cid.code !== RAW)
+    for await (const { cid, bytes } of blocks.getMany(inner, { signal })) {
+      const links = outwardLinks(cid, bytes)
+      if (links === undefined)
+        walk.obstacle ??= `Block ${cid} is in a codec whose links cannot be read here (0x${cid.code.toString(16)}).`
+      for (const link of links ?? []) {
+        const name = digestKey(link.multihash.bytes)
+        if (seen.has(name)) continue
+        seen.add(name)
+        // A view of the block would keep all of it in memory.
+        open.push(CID.decode(link.bytes.slice()))
+      }
+    }
+  }
+  return walk
+}
+
+async function lookUp(database: Db, cids: readonly CID[], ownShards: ReadonlySet<number>, otherShards: Set<number>) {
+  const shardsOf = new Map<string, number[]>()
+  for (const { multihash, shardId } of await locateBlocks(
+    database,
+    cids.map((cid) => cid.multihash.bytes),
+  )) {
+    const name = digestKey(multihash)
+    shardsOf.set(name, [...(shardsOf.get(name) ?? []), shardId])
+  }
+  const present: CID[] = []
+  const missing: CID[] = []
+  for (const cid of cids) {
+    const shards = shardsOf.get(digestKey(cid.multihash.bytes))
+    if (shards === undefined) {
+      missing.push(cid)
+      continue
+    }
+    present.push(cid)
+    const isKept = shards.some((id) => ownShards.has(id) || otherShards.has(id))
+    if (!isKept) otherShards.add(shards[0] as number)
+  }
+  return { present, missing }
+}

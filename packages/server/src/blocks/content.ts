@@ -1,0 +1,27 @@
+import type { CID } from 'multiformats/cid'
+import type { StagedShard } from './shard-writer.ts'
+import type { ContentRow, Db } from './store.ts'
+import { insertBlocks, upsertContent, upsertShard } from './store.ts'
+
+/** A root and the shard that brought blocks of it. */
+export interface ReceivedContent {
+  cid: CID
+  dagBytes: number | undefined
+  /** Whether every block of the DAG is in the shard. `false` means not known: a walk over the index decides. */
+  complete: boolean
+  shard: StagedShard
+}
+
+/**
+ * Gives a shard its name, indexes its blocks and notes the content, inside the caller's transaction `db`: when that commits,
+ * all of it is there and durable, else none of it is visible.
+ *
+ * The row is written before the file gets its name, and stays locked until the commit: so the collector, which takes a row
+ * and its file away together, can never take the file of an upload that is just being acknowledged.
+ */
+export async function keepContent(db: Db, { cid, dagBytes, complete, shard }: ReceivedContent): Promise<ContentRow> {
+  const row = await upsertShard(db, shard.cid, shard.sizeBytes)
+  await shard.staged.commit(shard.cid.toString())
+  if (row.fresh) await insertBlocks(db, row.id, shard.entries)
+  return await upsertContent(db, { cid, dagBytes, complete, shardId: row.id })
+}

@@ -1,0 +1,64 @@
+import { identityBytes, isIdentity } from '@keepsake/content/dag/identity.ts'
+import { linksOf } from '@keepsake/content/dag/links.ts'
+import type { CID } from 'multiformats/cid'
+import { digestKey } from './shard-writer.ts'
+
+/** Identity CIDs carry their block inside; nesting them deeper than this is an attack, not data. */
+const maxIdentityLinks = 10_000
+
+/**
+ * Follows which blocks a DAG still needs while its blocks go by in any order.
+ *
+ * `complete` is a sufficient condition: every block seen has all its links seen. It may say no for a DAG that is complete
+ * because a stray block, not reachable from the root, links elsewhere; then a walk from the root decides.
+ */
+export function dagCheck() {
+  const present = new Set<string>()
+  const wanted = new Set<string>()
+  let opaque = false
+  return {
+    /** False for a block that was there before. */
+    add(cid: CID, bytes: Uint8Array): boolean {
+      const name = digestKey(cid.multihash.bytes)
+      if (present.has(name)) return false
+      present.add(name)
+      wanted.delete(name)
+      const links = outwardLinks(cid, bytes)
+      if (links === undefined) opaque = true
+      for (const link of links ?? []) {
+        const linkName = digestKey(link.multihash.bytes)
+        if (!present.has(linkName)) wanted.add(linkName)
+      }
+      return true
+    },
+    get complete(): boolean {
+      return wanted.size === 0 && !opaque
+    },
+  }
+}
+
+/**
+ * The links of a block that lead to other blocks: identity CIDs are replaced by the links inside them.
+ * Undefined for a codec whose links cannot be read.
+ *
+ * The CIDs are views of `bytes`.
+ * @throws ContentError `INVALID_BLOCK` for bytes that are not what the CID says, `LIMIT_EXCEEDED` for too long an identity CID.
+ */
+export function outwardLinks(cid: CID, bytes: Uint8Array): CID[] | undefined {
+  const links = linksOf(cid, bytes)
+  if (!links?.some(isIdentity)) return links
+  const outward: CID[] = []
+  const open = [...links]
+  for (let seen = 0; open.length > 0; ) {
+    const link = open.pop() as CID
+    if (!isIdentity(link)) {
+      outward.push(link)
+      continue
+    }
+    if (++seen > maxIdentityLinks) return undefined
+    const inner = linksOf(link, identityBytes(link))
+    if (inner === undefined) return undefined
+    open.push(...inner)
+  }
+  return outward
+}

@@ -1,0 +1,28 @@
+import type { BlobStore } from '../blobs/blobs.ts'
+import type { Config } from '../config.ts'
+import type { JobHandlers } from '../jobs/worker.ts'
+import type { Blocks } from './blocks.ts'
+import { collectGarbage } from './collect-garbage.ts'
+import { completeDag } from './complete-dag.ts'
+import type { Db } from './store.ts'
+
+interface Components {
+  config: Config
+  database: Db
+  blobs: BlobStore
+  blocks: Blocks
+}
+
+function contentIdOf(payload: unknown): number {
+  const { contentId } = payload as { contentId?: unknown }
+  if (typeof contentId !== 'number') throw new Error(`The payload of complete-dag is ${JSON.stringify(payload)}.`)
+  return contentId
+}
+
+export function blockJobs(components: Components): Pick<JobHandlers, 'complete-dag' | 'collect-garbage'> {
+  const graceMs = components.config.DELETE_GRACE_HOURS * 3_600_000
+  return {
+    'complete-dag': (payload, signal) => completeDag(components, { contentId: contentIdOf(payload) }, signal),
+    'collect-garbage': async (_payload, signal) => void (await collectGarbage({ ...components, graceMs }, signal)),
+  }
+}

@@ -1,0 +1,74 @@
+import { CID } from 'multiformats/cid'
+import { digestKey } from './shard-writer.ts'
+import type { Db } from './store.ts'
+import { locateBlocks } from './store.ts'
+
+/** A place to read a block from. */
+export interface Located {
+  /** The shard's CAR CID, which is its key in the blob store. */
+  shard: string
+  offset: number
+  length: number
+}
+
+/** Places by CID; which codec the CID names does not matter, bytes have none. */
+export interface Places {
+  get(cid: CID): readonly Located[]
+  has(cid: CID): boolean
+}
+
+/** Many requests at the same moment ask the database once. */
+const maxBatch = 1000
+
+/** Looks multihashes up in the block index. Single look-ups that come in the same turn of the event loop share one query. */
+export function locationFinder(database: Db) {
+  const shardNames = new Map<number, string>()
+  let waiting: { cid: CID; resolve: (places: readonly Located[]) => void; reject: (error: unknown) => void }[] = []
+
+  const findMany = async (cids: readonly CID[]): Promise<Places> => {
+    const found = new Map<string, Located[]>()
+    for (let at = 0; at < cids.length; at += maxBatch) {
+      const batch = cids.slice(at, at + maxBatch).map((cid) => cid.multihash.bytes)
+      for (const row of await locateBlocks(database, batch)) {
+        const place = { shard: shardName(row.shardId, row.shardCid), offset: row.offset, length: row.length }
+        const name = digestKey(row.multihash)
+        const known = found.get(name)
+        if (known) known.push(place)
+        else found.set(name, [place])
+      }
+    }
+    return {
+      get: (cid) => found.get(digestKey(cid.multihash.bytes)) ?? [],
+      has: (cid) => found.has(digestKey(cid.multihash.bytes)),
+    }
+  }
+
+  /** Spelling a CID costs more than the rest of a look-up, and there are far fewer shards than blocks. */
+  const shardName = (id: number, cid: Uint8Array): string => {
+    let name = shardNames.get(id)
+    if (name === undefined) {
+      if (shardNames.size > 100_000) shardNames.clear()
+      name = CID.decode(cid).toString()
+      shardNames.set(id, name)
+    }
+    return name
+  }
+
+  const answerWaiting = async () => {
+    const batch = waiting
+    waiting = []
+    try {
+      const places = await findMany(batch.map(({ cid }) => cid))
+      for (const { cid, resolve } of batch) resolve(places.get(cid))
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+
+  const find = (cid: CID): Promise<readonly Located[]> =>
+    new Promise((resolve, reject) => {
+      if (waiting.push({ cid, resolve, reject }) === 1) setImmediate(answerWaiting)
+    })
+
+  return { find, findMany }
+}

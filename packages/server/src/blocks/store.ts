@@ -1,0 +1,181 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { CID } from 'multiformats/cid'
+import type { Database } from '../database/database.ts'
+import type { BlockEntry } from './shard-writer.ts'
+
+export type Db = Pick<Database, 'kysely'>
+
+/** Where a block can be read. */
+export interface BlockLocation {
+  multihash: Uint8Array
+  shardId: number
+  shardCid: Uint8Array
+  offset: number
+  length: number
+}
+
+/** Every place of every multihash asked for, oldest shard first. */
+export async function locateBlocks({ kysely }: Db, multihashes: readonly Uint8Array[]): Promise<BlockLocation[]> {
+  const { rows } = await sql<BlockLocation>`
+    select block.multihash, block.shard_id as "shardId", shard.cid as "shardCid", block.byte_offset as "offset", block.byte_length as "length"
+    from block join shard on shard.id = block.shard_id
+    where block.multihash = any(${multihashes}::bytea[])
+    order by block.shard_id`.execute(kysely)
+  return rows
+}
+
+/** Inserts a shard's row, or touches the one that is there; `fresh` tells which. The row stays locked until the transaction ends. */
+export async function upsertShard({ kysely }: Db, cid: CID, sizeBytes: number): Promise<{ id: number; fresh: boolean }> {
+  const { rows } = await sql<{ id: number; fresh: boolean }>`
+    insert into shard (cid, size_bytes) values (${cid.bytes}, ${sizeBytes})
+    on conflict (cid) do update set stored_at = clock_timestamp()
+    returning id, xmax = 0 as fresh`.execute(kysely)
+  return rows[0]!
+}
+
+/** Rows in one statement: enough to be quick, few enough that its text stays in the low megabytes. */
+const entriesPerStatement = 10_000
+
+export async function insertBlocks(db: Db, shardId: number, entries: readonly BlockEntry[]): Promise<void> {
+  for (let at = 0; at < entries.length; at += entriesPerStatement) {
+    await blockInsert(shardId, entries.slice(at, at + entriesPerStatement)).execute(db.kysely)
+  }
+}
+
+function blockInsert(shardId: number, entries: readonly BlockEntry[]): RawBuilder<unknown> {
+  return sql`
+    insert into block (multihash, shard_id, byte_offset, byte_length)
+    select multihash, ${shardId}::bigint, byte_offset, byte_length
+    from unnest(${entries.map((e) => e.multihash)}::bytea[], ${entries.map((e) => e.offset)}::bigint[], ${entries.map((e) => e.length)}::integer[])
+      as entry (multihash, byte_offset, byte_length)
+    on conflict do nothing`
+}
+
+export interface ContentRow {
+  id: number
+  completeAt: Date | null
+}
+
+/**
+ * Notes that a content's blocks lie (at least) in this shard. What is known already is kept: a size is not replaced, and what
+ * was complete stays complete.
+ */
+export async function upsertContent(
+  { kysely }: Db,
+  content: { cid: CID; dagBytes: number | undefined; complete: boolean; shardId: number },
+): Promise<ContentRow> {
+  const { rows } = await sql<ContentRow>`
+    with content_row as (
+      insert into content as known (cid, dag_bytes, complete_at)
+      values (${content.cid.toV1().bytes}, ${content.dagBytes ?? null}, ${content.complete ? new Date() : null})
+      on conflict (cid) do update set
+        dag_bytes = coalesce(known.dag_bytes, excluded.dag_bytes),
+        complete_at = coalesce(known.complete_at, excluded.complete_at)
+      returning id, complete_at as "completeAt"
+    ), reference as (
+      insert into content_shard (content_id, shard_id) select id, ${content.shardId} from content_row on conflict do nothing
+    ), settled as (
+      delete from missing_block using content_row where content_id = content_row.id and content_row."completeAt" is not null
+    )
+    select * from content_row`.execute(kysely)
+  return rows[0]!
+}
+
+export interface IncompleteContent {
+  cid: Uint8Array
+  obstacle: string | null
+  missing: Uint8Array[]
+  shardIds: number[]
+}
+
+/** A content that is not known to be complete; undefined when it is, or is gone. */
+export async function findIncomplete({ kysely }: Db, contentId: number): Promise<IncompleteContent | undefined> {
+  const { rows } = await sql<IncompleteContent>`
+    select cid, obstacle,
+      array(select m.cid from missing_block m where m.content_id = content.id) as missing,
+      array(select s.shard_id from content_shard s where s.content_id = content.id) as "shardIds"
+    from content where id = ${contentId} and complete_at is null`.execute(kysely)
+  return rows[0]
+}
+
+/**
+ * Enters what a walk found. Where nothing is missing and nothing stood in the way, the content is complete from now on. A walk that
+ * was overtaken by one that found it complete changes nothing.
+ */
+export async function saveWalk(
+  { kysely }: Db,
+  contentId: number,
+  walk: { missing: Uint8Array[]; shardIds: number[]; obstacle: string | null },
+): Promise<void> {
+  const isComplete = walk.missing.length === 0 && walk.obstacle === null
+  await kysely.transaction().execute(async (tx) => {
+    const open = await tx
+      .selectFrom('content')
+      .select('id')
+      .where('id', '=', contentId)
+      .where('complete_at', 'is', null)
+      .forUpdate()
+      .executeTakeFirst()
+    if (!open) return
+    await tx.deleteFrom('missing_block').where('content_id', '=', contentId).execute()
+    await sql`insert into missing_block (content_id, cid) select ${contentId}::bigint, cid from unnest(${walk.missing}::bytea[]) as m (cid)
+      on conflict do nothing`.execute(tx)
+    await sql`insert into content_shard (content_id, shard_id) select ${contentId}::bigint, id from unnest(${walk.shardIds}::bigint[]) as s (id)
+      on conflict do nothing`.execute(tx)
+    await tx
+      .updateTable('content')
+      .set({ obstacle: walk.obstacle, complete_at: isComplete ? new Date() : null })
+      .where('id', '=', contentId)
+      .execute()
+  })
+}
+
+/**
+ * Deletes up to `limit` contents whose last holder left before `unheldSince`, with the deleted uploads that named them.
+ * Gives back how many.
+ */
+export async function forgetContents({ kysely }: Db, unheldSince: Date, limit: number): Promise<number> {
+  return await kysely.transaction().execute(async (tx) => {
+    const { rows } = await sql<{ id: number }>`
+      select id from content
+      where exists (select from upload u where u.content_id = content.id and u.deleted_at < ${unheldSince})
+        and not exists (select from upload u where u.content_id = content.id and (u.deleted_at is null or u.deleted_at >= ${unheldSince}))
+      limit ${limit} for update skip locked`.execute(tx)
+    const ids = rows.map(({ id }) => id)
+    // Somebody may have stored the content again between the look and the lock; then it is held, and stays.
+    await sql`delete from upload where content_id = any(${ids}::bigint[]) and deleted_at < ${unheldSince}`.execute(tx)
+    await sql`delete from content where id = any(${ids}::bigint[]) and not exists (select from upload u where u.content_id = content.id)`.execute(
+      tx,
+    )
+    return ids.length
+  })
+}
+
+/** Shards that no content needs and that nobody has stored lately, by id. */
+export async function listLooseShards(
+  { kysely }: Db,
+  { storedBefore, afterId, limit }: { storedBefore: Date; afterId: number; limit: number },
+): Promise<{ id: number; cid: Uint8Array }[]> {
+  const { rows } = await sql<{ id: number; cid: Uint8Array }>`
+    select id, cid from shard
+    where id > ${afterId} and stored_at < ${storedBefore} and not exists (select from content_shard c where c.shard_id = shard.id)
+    order by id limit ${limit}`.execute(kysely)
+  return rows
+}
+
+/** Deletes a shard's row and, before that is committed, its bytes. False where a content needs it by now. */
+export async function takeLooseShard({ kysely }: Db, shardId: number, deleteBytes: () => Promise<void>): Promise<boolean> {
+  return await kysely.transaction().execute(async (tx) => {
+    const { rows } = await sql`
+      select id from shard where id = ${shardId} and not exists (select from content_shard c where c.shard_id = shard.id)
+      for update skip locked`.execute(tx)
+    if (rows.length === 0) return false
+    const deleted =
+      await sql`delete from shard where id = ${shardId} and not exists (select from content_shard c where c.shard_id = shard.id)`.execute(
+        tx,
+      )
+    if (deleted.numAffectedRows !== 1n) return false
+    await deleteBytes()
+    return true
+  })
+}

@@ -1,0 +1,203 @@
+/** One setting of the environment: how its text is read and what it is when absent. `docs/configuration.md` is made from this. */
+export interface Setting<T> {
+  readonly section: string
+  readonly description: string
+  /** Completes "expected …". */
+  readonly expects: string
+  readonly initial: T
+  /** How the default is written in the documentation, where its value does not say it. */
+  readonly initialText?: string
+  readonly secret?: boolean
+  parse(text: string): T
+}
+
+type Described<T> = Omit<Setting<T>, 'parse' | 'expects'>
+
+function integer(min: number, max: number, s: Described<number>): Setting<number> {
+  const parse = (text: string) => {
+    const n = Number(text)
+    if (!Number.isSafeInteger(n) || n < min || n > max || !/^\d+$/.test(text)) throw new Error('')
+    return n
+  }
+  return { ...s, expects: `a whole number from ${min} to ${max}`, parse }
+}
+
+function choice<const T extends string>(options: readonly T[], s: Described<T>): Setting<T> {
+  const parse = (text: string) => {
+    if (!(options as readonly string[]).includes(text)) throw new Error('')
+    return text as T
+  }
+  return { ...s, expects: `one of ${options.join(', ')}`, parse }
+}
+
+function text<T extends string | undefined>(expects: string, s: Described<T>): Setting<T> {
+  return { ...s, expects, parse: (t) => t as T }
+}
+
+function url(protocols: readonly string[], s: Described<string | undefined>): Setting<string | undefined> {
+  const parse = (t: string) => {
+    if (!protocols.includes(new URL(t).protocol)) throw new Error('')
+    return t
+  }
+  return { ...s, expects: `an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`, parse }
+}
+
+const GiB = 1024 ** 3
+const MiB = 1024 ** 2
+
+export const settings = {
+  PORT: integer(0, 65535, {
+    section: 'Network',
+    description: 'TCP port of every HTTP face. 0 takes any free one.',
+    initial: 8787,
+  }),
+  HOST: text<string>('a host name or address', {
+    section: 'Network',
+    description: 'Address to listen on. Loopback unless set: a server that others can reach is a decision, not an accident.',
+    initial: '127.0.0.1',
+  }),
+  PUBLIC_URL: url(['http:', 'https:'], {
+    section: 'Network',
+    description: 'The address people use, as written in answers and documents.',
+    initial: undefined,
+    initialText: '`http://localhost:PORT`',
+  }),
+  GATEWAY_HOST: text<string | undefined>('a host name', {
+    section: 'Network',
+    description: 'Host name of the gateway. Content is then served from `<cid>.ipfs.GATEWAY_HOST`, each CID its own origin.',
+    initial: undefined,
+  }),
+  TRUST_PROXY: choice(['no', 'yes'], {
+    section: 'Network',
+    description: 'Believe `X-Forwarded-*` headers. Only behind a reverse proxy that sets them itself.',
+    initial: 'no',
+  }),
+  ROLE: choice(['all', 'http', 'worker'], {
+    section: 'Process',
+    description:
+      'What this process does: answer requests (`http`), run jobs (`worker`), or both. Many may share one database and one bucket.',
+    initial: 'all',
+  }),
+  MAINTENANCE: choice(['rwc', 'rw-', 'r--', '---'], {
+    section: 'Process',
+    description: 'What is allowed: `r`ead, `w`rite (keys, deletes, renames), `c`reate (uploads). What is not answers 503.',
+    initial: 'rwc',
+  }),
+  LOG_LEVEL: choice(['silent', 'error', 'warn', 'info', 'debug'], {
+    section: 'Process',
+    description: 'How much is logged.',
+    initial: 'info',
+  }),
+  DATA_DIR: text<string>('a folder', {
+    section: 'Storage',
+    description: 'Folder of everything this server keeps: the embedded database, the shards, the secret that signs keys.',
+    initial: './data',
+  }),
+  DATABASE_URL: url(['postgres:', 'postgresql:'], {
+    section: 'Storage',
+    description: 'Your PostgreSQL (15 or newer, with pg_trgm). Without it an embedded one runs in `DATA_DIR`.',
+    initial: undefined,
+  }),
+  DATABASE_MAX_CONNECTIONS: integer(4, 500, {
+    section: 'Storage',
+    description: 'Most connections this process opens to the database.',
+    initial: 24,
+  }),
+  BLOBS: choice(['local', 's3'], {
+    section: 'Storage',
+    description: 'Where shards lie: files below `DATA_DIR`, or an S3-compatible store.',
+    initial: 'local',
+  }),
+  S3_ENDPOINT: url(['http:', 'https:'], {
+    section: 'Storage',
+    description: 'Address of the S3-compatible store; AWS when left out.',
+    initial: undefined,
+  }),
+  S3_BUCKET: text<string | undefined>('a bucket name', {
+    section: 'Storage',
+    description: 'Bucket of the shards. It must exist.',
+    initial: undefined,
+  }),
+  S3_PREFIX: text<string>('a key prefix', { section: 'Storage', description: 'Put before every key.', initial: 'shards/' }),
+  S3_REGION: text<string>('a region', { section: 'Storage', description: 'Region of the bucket.', initial: 'us-east-1' }),
+  S3_ACCESS_KEY_ID: text<string | undefined>('an access key id', {
+    section: 'Storage',
+    description: 'Access key; the usual AWS sources when left out.',
+    initial: undefined,
+  }),
+  S3_SECRET_ACCESS_KEY: text<string | undefined>('a secret', {
+    section: 'Storage',
+    description: 'Its secret.',
+    initial: undefined,
+    secret: true,
+  }),
+  S3_FORCE_PATH_STYLE: choice(['no', 'yes'], {
+    section: 'Storage',
+    description: 'Name the bucket in the path, as most S3-compatible stores want.',
+    initial: 'yes',
+  }),
+  KEY_SECRET: {
+    ...text<string | undefined>('at least 32 characters', {
+      section: 'Accounts',
+      description:
+        'Signs API keys. Without it one is made and kept in `DATA_DIR`. Processes that share a database must share it.',
+      initial: undefined,
+      secret: true,
+    }),
+    parse: (t: string) => {
+      if (t.length < 32) throw new Error('too short')
+      return t
+    },
+  },
+  METAPLEX_UPLOADS: choice(['auto', 'on', 'off'], {
+    section: 'Accounts',
+    description:
+      'Accept `POST /metaplex/upload`, which needs no account: anybody with a Solana key may store. `auto` is on while `HOST` is loopback.',
+    initial: 'auto',
+  }),
+  MAX_UPLOAD_BYTES: integer(1, 64 * 1024 * GiB, {
+    section: 'Limits',
+    description: 'Largest request body of an upload.',
+    initial: 31 * GiB,
+    initialText: '33285996544 (31 GiB)',
+  }),
+  MAX_BLOCK_BYTES: integer(1024, 4 * MiB, {
+    section: 'Limits',
+    description: 'Largest block of an uploaded CAR. IPFS nodes do not exchange blocks over 2 MiB.',
+    initial: 2 * MiB,
+    initialText: '2097152 (2 MiB)',
+  }),
+  MAX_FILES_PER_UPLOAD: integer(1, 10_000_000, {
+    section: 'Limits',
+    description: 'Most files in one multipart upload.',
+    initial: 1_000_000,
+  }),
+  MAX_METADATA_BYTES: integer(1024, 64 * MiB, {
+    section: 'Limits',
+    description: 'Largest `meta` of `POST /store`, and largest JSON body.',
+    initial: MiB,
+    initialText: '1048576 (1 MiB)',
+  }),
+  UPLOAD_IDLE_TIMEOUT_MS: integer(1000, 3_600_000, {
+    section: 'Limits',
+    description: 'An upload that sends no byte for this long is ended with 408.',
+    initial: 120_000,
+  }),
+  RATE_LIMIT_REQUESTS: integer(0, 1_000_000, {
+    section: 'Limits',
+    description:
+      'Requests an API key may make in `RATE_LIMIT_WINDOW_MS`; over that 429 with `Retry-After`. 0 is no limit. The original had 30.',
+    initial: 0,
+  }),
+  RATE_LIMIT_WINDOW_MS: integer(100, 3_600_000, {
+    section: 'Limits',
+    description: 'See `RATE_LIMIT_REQUESTS`.',
+    initial: 10_000,
+  }),
+  DELETE_GRACE_HOURS: integer(0, 87_600, {
+    section: 'Limits',
+    description: 'How long content that nobody holds any more is kept before its shards are deleted.',
+    initial: 30 * 24,
+    initialText: '720 (30 days)',
+  }),
+}

@@ -1,0 +1,68 @@
+import { resolve } from 'node:path'
+import type { Setting } from './config-settings.ts'
+import { settings } from './config-settings.ts'
+
+type Settings = typeof settings
+type ValueOf<S> = S extends Setting<infer T> ? T : never
+type Parsed = { readonly [K in keyof Settings]: ValueOf<Settings[K]> }
+
+/** The configuration, whole: parsed once at start, frozen, and handed down. Nothing else reads the environment. */
+export interface Config extends Omit<Parsed, 'DATA_DIR' | 'PUBLIC_URL'> {
+  /** `DATA_DIR`, absolute. */
+  readonly DATA_DIR: string
+  /** `PUBLIC_URL`, or what follows from `PORT`. No slash at the end. */
+  readonly PUBLIC_URL: string
+}
+
+/** All mistakes in the environment at once, one line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly mistakes: readonly string[]
+
+  constructor(mistakes: readonly string[]) {
+    super(
+      `The configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n${mistakes.map((m) => `  ${m}`).join('\n')}`,
+    )
+    this.mistakes = mistakes
+  }
+}
+
+/**
+ * Reads the settings from `env`. An empty value is the same as an absent one.
+ *
+ * @throws ConfigError naming every setting that is wrong, what was expected and what came.
+ */
+export function parseConfig(env: Record<string, string | undefined>): Config {
+  const mistakes: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, setting] of Object.entries(settings) as [string, Setting<unknown>][]) {
+    const text = env[name]?.trim()
+    try {
+      values[name] = text === undefined || text === '' ? setting.initial : setting.parse(text)
+    } catch (error) {
+      const shown = setting.secret ? 'something else' : JSON.stringify(text)
+      mistakes.push(
+        `${name}: expected ${setting.expects}, got ${shown}${error instanceof Error && error.message ? ` (${error.message})` : ''}`,
+      )
+    }
+  }
+  if (mistakes.length === 0) mistakes.push(...contradictions(values as unknown as Parsed))
+  if (mistakes.length > 0) throw new ConfigError(mistakes)
+  const parsed = values as unknown as Parsed
+  return Object.freeze({
+    ...parsed,
+    DATA_DIR: resolve(parsed.DATA_DIR),
+    PUBLIC_URL: (parsed.PUBLIC_URL ?? `http://localhost:${parsed.PORT}`).replace(/\/+$/, ''),
+  })
+}
+
+function contradictions(c: Parsed): string[] {
+  const found: string[] = []
+  if (c.BLOBS === 's3' && !c.S3_BUCKET) found.push('S3_BUCKET: expected a bucket name because BLOBS=s3, got nothing')
+  if (c.ROLE !== 'all' && !c.DATABASE_URL) {
+    found.push(
+      `DATABASE_URL: expected a PostgreSQL address because ROLE=${c.ROLE} shares its database with other processes, got nothing`,
+    )
+  }
+  return found
+}

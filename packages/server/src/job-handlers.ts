@@ -1,0 +1,9 @@
+import { blockJobs } from './blocks/jobs.ts'
+import type { JobHandlers } from './jobs/worker.ts'
+import type { Service } from './service.ts'
+import { uploadJobs } from './uploads/jobs.ts'
+
+/** What each job of the pipeline does. */
+export function jobHandlers(service: Service): JobHandlers {
+  return { ...blockJobs(service), ...uploadJobs(service) }
+}

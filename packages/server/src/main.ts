@@ -1,0 +1,64 @@
+import pino from 'pino'
+import { createApp } from './app.ts'
+import type { Config } from './config.ts'
+import { ConfigError, parseConfig } from './config.ts'
+import { KeepsakeError } from './errors.ts'
+import { jobHandlers } from './job-handlers.ts'
+import { startWorker } from './jobs/worker.ts'
+import { openService } from './service.ts'
+import { readBuildInfo } from './status/version.ts'
+
+/** How long requests under way may take after SIGTERM before their connections are cut. */
+const drainMs = 30_000
+
+function banner(config: Config, port: number): string {
+  const url = config.PUBLIC_URL.endsWith(':0') ? `http://localhost:${port}` : config.PUBLIC_URL
+  return [
+    `Keepsake is ready at ${url}`,
+    '',
+    '  Create an account   npx keepsake users create you@example.com',
+    '  Create a key        npx keepsake keys create --user you@example.com --name first',
+    `  Store a file        curl -H "Authorization: Bearer KEY" --data-binary @art.png ${url}/api/upload`,
+    `  Fetch it            ${url}/ipfs/CID`,
+    '',
+  ].join('\n')
+}
+
+/** Serves until told to stop; resolves when everything is closed in order. */
+async function serve(config: Config): Promise<void> {
+  const log = pino({ level: config.LOG_LEVEL }, pino.destination(2))
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<string>()
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  process.on('SIGINT', () => stop('SIGINT'))
+  await using service = await openService({ config, log, mode: 'server' })
+  void service.lost.then((reason) => {
+    log.error({ err: reason }, 'the database is gone')
+    stop('the database is gone')
+  })
+  const worker =
+    config.ROLE === 'http' ? undefined : await startWorker({ database: service.database, handlers: jobHandlers(service), log })
+  if (config.ROLE === 'worker') {
+    process.stdout.write('Keepsake is running jobs.\n')
+    await stopped
+  } else {
+    const app = await createApp(service, await readBuildInfo())
+    await app.listen({ port: config.PORT, host: config.HOST })
+    const address = app.server.address()
+    process.stdout.write(`${banner(config, typeof address === 'object' && address ? address.port : config.PORT)}\n`)
+    log.info({ reason: await stopped }, 'stopping')
+    const cut = setTimeout(() => app.server.closeAllConnections(), drainMs)
+    await app.close()
+    clearTimeout(cut)
+  }
+  await worker?.stop()
+}
+
+try {
+  await serve(parseConfig(process.env))
+} catch (error) {
+  const isForOperator =
+    error instanceof ConfigError || error instanceof KeepsakeError || (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+  const text = isForOperator ? (error as Error).message : (error as Error).stack
+  process.stderr.write(`Keepsake cannot start: ${text}\n`)
+  process.exitCode = 1
+}

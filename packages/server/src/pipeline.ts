@@ -1,0 +1,28 @@
+/**
+ * The whole flow on one screen: which fact starts which job. A part records a fact inside the transaction that makes it true, and
+ * with it the jobs named here; so a fact and the work it causes are both there or neither is.
+ *
+ *   upload received ── verified, fsynced, indexed, acknowledged (uploads, blobs, blocks: in the request itself)
+ *        │
+ *        ├─ shard:indexed    its root is not known to be complete ──► complete-dag   walks the DAG from the root
+ *        │                                                                │
+ *        │                                                                └─ root:complete
+ *        └─ upload:deleted   nothing to do at once; the collector comes by the clock
+ */
+export const pipeline = {
+  'shard:indexed': ['complete-dag'],
+} as const
+
+/** What a fact is about; also the payload of its jobs, and what makes a job unique: the same fact twice is one job. */
+export interface FactPayloads {
+  'shard:indexed': { contentId: number }
+}
+
+/** Work by the clock, in UTC (crontab syntax of graphile-worker). */
+export const clock = [
+  { at: '17 * * * *', job: 'collect-garbage' },
+  { at: '43 3 * * *', job: 'compact-tallies' },
+] as const
+
+export type FactName = keyof typeof pipeline
+export type JobName = (typeof pipeline)[FactName][number] | (typeof clock)[number]['job']

@@ -1,0 +1,101 @@
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { KeyTokens } from './accounts/key-token.ts'
+import { keyTokens } from './accounts/key-token.ts'
+import { deriveSecret, loadKeySecret } from './accounts/secret.ts'
+import type { BlobStore } from './blobs/blobs.ts'
+import { openBlobs } from './blobs/open.ts'
+import type { Blocks } from './blocks/blocks.ts'
+import { openBlocks } from './blocks/blocks.ts'
+import type { Config } from './config.ts'
+import type { Database } from './database/database.ts'
+import { openDatabase } from './database/database.ts'
+import { openEmbedded, startEmbedded } from './database/embedded.ts'
+import { migrate } from './database/migrate.ts'
+import type { Facts } from './jobs/facts.ts'
+import { facts } from './jobs/facts.ts'
+import { migrateJobs } from './jobs/worker.ts'
+import { pipeline } from './pipeline.ts'
+
+/** Everything the parts of one process share, made once, here, and handed to each part that needs it. */
+export interface Service extends AsyncDisposable {
+  config: Config
+  log: Logger
+  database: Database
+  blobs: BlobStore
+  blocks: Blocks
+  keyTokens: KeyTokens
+  /** Seed of the Ed25519 key behind the service's DID. */
+  didSeed: Uint8Array
+  facts: Facts
+  /** Resolves with the reason when the embedded database is lost for good; never with a database of your own. */
+  lost: Promise<Error>
+}
+
+export interface ServiceOptions {
+  config: Config
+  log: Logger
+  /** `server`: this process owns the data directory, a second one is refused. `beside`: a command that may run beside a server. */
+  mode: 'server' | 'beside'
+}
+
+interface OpenedDatabase {
+  url: string
+  lost: Promise<Error>
+  stop(): Promise<void>
+}
+
+/** The configured PostgreSQL, else the embedded one. */
+async function locateDatabase({ config, log, mode }: ServiceOptions): Promise<OpenedDatabase> {
+  const never = new Promise<Error>(() => {})
+  if (config.DATABASE_URL) return { url: config.DATABASE_URL, lost: never, stop: async () => {} }
+  if (mode === 'server') return await startEmbedded({ dataDir: config.DATA_DIR, logger: log })
+  return { lost: never, ...(await openEmbedded(config.DATA_DIR, { logger: log })) }
+}
+
+function blobsConfig(config: Config): Parameters<typeof openBlobs>[0] {
+  if (config.BLOBS === 'local') return { kind: 'local', directory: join(config.DATA_DIR, 'blobs') }
+  const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = config
+  return {
+    kind: 's3',
+    bucket: config.S3_BUCKET as string,
+    prefix: config.S3_PREFIX,
+    region: config.S3_REGION,
+    forcePathStyle: config.S3_FORCE_PATH_STYLE === 'yes',
+    stagingDirectory: join(config.DATA_DIR, 'staging'),
+    ...(config.S3_ENDPOINT && { endpoint: config.S3_ENDPOINT }),
+    ...(accessKeyId && secretAccessKey && { credentials: { accessKeyId, secretAccessKey } }),
+  }
+}
+
+/**
+ * Opens the database (migrated), the blobs and what stands on them. Whatever was opened is closed again when a later step fails.
+ *
+ * @throws KeepsakeError with a message for the operator
+ */
+export async function openService(options: ServiceOptions): Promise<Service> {
+  const { config, log } = options
+  await using opening = new AsyncDisposableStack()
+  const located = opening.adopt(await locateDatabase(options), (db) => db.stop())
+  const database = opening.adopt(
+    await openDatabase({ url: located.url, maxConnections: config.DATABASE_MAX_CONNECTIONS, logger: log }),
+    (db) => db.close(),
+  )
+  await migrate(database.pool, { logger: log })
+  await migrateJobs(database)
+  const blobs = opening.adopt(await openBlobs(blobsConfig(config), { logger: log }), (store) => store.close())
+  const keySecret = await loadKeySecret(config.KEY_SECRET, config.DATA_DIR)
+  const opened = opening.move()
+  return {
+    config,
+    log,
+    database,
+    blobs,
+    blocks: openBlocks({ database, blobs }),
+    keyTokens: keyTokens(keySecret),
+    didSeed: deriveSecret(keySecret, 'did'),
+    facts: facts(pipeline),
+    lost: located.lost,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}

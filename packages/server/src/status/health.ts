@@ -1,0 +1,53 @@
+import { sql } from 'kysely'
+import type { BlobStore } from '../blobs/blobs.ts'
+import type { Database } from '../database/database.ts'
+
+interface Components {
+  database: Pick<Database, 'kysely'>
+  blobs: BlobStore
+}
+
+export interface CheckResult {
+  ok: boolean
+  durationMs: number
+  message?: string
+}
+
+export interface HealthReport {
+  ok: boolean
+  checks: Record<string, CheckResult>
+}
+
+/** A component that does not answer in this time is not healthy. */
+const checkTimeoutMs = 5_000
+
+async function timed(check: () => Promise<unknown>): Promise<CheckResult> {
+  const startedAt = performance.now()
+  const durationMs = () => Math.round((performance.now() - startedAt) * 10) / 10
+  const { promise: timeout, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`no answer within ${checkTimeoutMs} ms`)), checkTimeoutMs)
+  try {
+    await Promise.race([check(), timeout])
+    return { ok: true, durationMs: durationMs() }
+  } catch (error) {
+    return { ok: false, durationMs: durationMs(), message: error instanceof Error ? error.message : String(error) }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Whether this process can store and read right now: tried, not assumed. */
+export async function checkHealth({ database, blobs }: Components): Promise<HealthReport> {
+  const [databaseResult, blobsResult] = await Promise.all([
+    timed(async () => {
+      const { rows } = await sql<{
+        writable: boolean
+      }>`select not pg_is_in_recovery() and not current_setting('transaction_read_only')::boolean as writable`.execute(
+        database.kysely,
+      )
+      if (!rows[0]?.writable) throw new Error('the database takes no writes')
+    }),
+    timed(() => blobs.check()),
+  ])
+  return { ok: databaseResult.ok && blobsResult.ok, checks: { database: databaseResult, blobs: blobsResult } }
+}

@@ -1,0 +1,60 @@
+import { Health, Stats, Version } from '@keepsake/api/service.ts'
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import type { BlobStore } from '../blobs/blobs.ts'
+import type { Config } from '../config.ts'
+import type { Database } from '../database/database.ts'
+import { checkHealth } from './health.ts'
+import { readStats } from './stats.ts'
+import type { BuildInfo } from './version.ts'
+
+export interface StatusComponents {
+  config: Config
+  database: Pick<Database, 'kysely'>
+  blobs: BlobStore
+  build: BuildInfo
+}
+
+/** `GET /health`, outside the API: for load balancers and people. */
+export function healthRoutes(components: StatusComponents) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.route({
+      method: 'GET',
+      url: '/health',
+      schema: {
+        tags: ['service'],
+        summary: 'Whether this server can store and read right now',
+        response: { 200: Health, 503: Health },
+      },
+      handler: async (_request, reply) => {
+        const report = await checkHealth(components)
+        return await reply
+          .code(report.ok ? 200 : 503)
+          .header('cache-control', 'no-store')
+          .send(report)
+      },
+    })
+  }
+}
+
+export function statusRoutes(components: StatusComponents) {
+  const { config, build } = components
+  return async (app: FastifyInstance): Promise<void> => {
+    app.route({
+      method: 'GET',
+      url: '/version',
+      schema: { tags: ['service'], summary: 'Version and maintenance mode', response: { 200: Version } },
+      handler: async () => ({ ...build, mode: config.MAINTENANCE }),
+    })
+    app.route({
+      method: 'GET',
+      url: '/stats',
+      schema: {
+        tags: ['service'],
+        summary: 'How much is stored',
+        response: { 200: Type.Object({ ok: Type.Literal(true), data: Stats }) },
+      },
+      handler: async () => ({ ok: true, data: await readStats(components) }),
+    })
+  }
+}

@@ -1,0 +1,7 @@
+import type { Db } from '../blocks/store.ts'
+import type { JobHandlers } from '../jobs/worker.ts'
+import { compactTallies } from './store.ts'
+
+export function uploadJobs({ database }: { database: Db }): Pick<JobHandlers, 'compact-tallies'> {
+  return { 'compact-tallies': async () => await compactTallies(database) }
+}

@@ -1,0 +1,107 @@
+import type { ListQuery, Nft } from '@keepsake/api/nft.ts'
+import type { Db } from '../blocks/store.ts'
+import { KeepsakeError } from '../errors.ts'
+import { parseCid } from './cid-spelling.ts'
+import type { Cursor } from './store.ts'
+import { countUploads, listUploads } from './store.ts'
+import { toNft } from './uploads.ts'
+
+const defaultLimit = 10
+const maxLimit = 1000
+const maxCids = 100
+
+export interface Page {
+  uploads: Nft[]
+  /** How many there are over all pages. */
+  count: number
+  /** Query of the next page, where there is one. */
+  next: string | undefined
+}
+
+function invalidParams(what: string): KeepsakeError {
+  return new KeepsakeError('BAD_REQUEST', `invalid params: ${what}`)
+}
+
+function parseLimit(text: string | undefined): number {
+  if (text === undefined || text === '') return defaultLimit
+  const limit = Number(text)
+  if (!/^\d+$/.test(text) || limit < 1 || limit > maxLimit)
+    throw invalidParams(`expected limit to be a whole number from 1 to ${maxLimit}, got "${text}"`)
+  return limit
+}
+
+/** RFC 3339 date-time with zone; a plain date or a number is ambiguous and refused. */
+const dateTimePattern = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/
+
+function parseBefore(text: string | undefined): Date | undefined {
+  if (text === undefined || text === '') return undefined
+  // In a query an unescaped `+` of a zone arrives as a space; nothing else can be meant by it.
+  const repaired = text.replace(/ (\d{2}:\d{2})$/, '+$1')
+  const date = new Date(repaired)
+  if (!dateTimePattern.test(repaired) || Number.isNaN(date.getTime())) {
+    throw invalidParams(`expected before to be an RFC 3339 date-time with a zone, got "${text}"`)
+  }
+  return date
+}
+
+function encodeCursor({ createdAt, id }: Cursor): string {
+  return `${createdAt.getTime().toString(36)}.${id.toString(36)}`
+}
+
+function parseCursor(text: string | undefined): Cursor | undefined {
+  if (text === undefined || text === '') return undefined
+  const [time, id] = /^[0-9a-z]{1,11}\.[0-9a-z]{1,11}$/.test(text) ? text.split('.').map((part) => Number.parseInt(part, 36)) : []
+  const createdAt = new Date(time ?? Number.NaN)
+  if (id === undefined || !Number.isSafeInteger(id) || Number.isNaN(createdAt.getTime()))
+    throw invalidParams('cursor is not one of ours')
+  return { createdAt, id }
+}
+
+function parseCids(text: string | undefined): Uint8Array[] | undefined {
+  if (text === undefined || text === '') return undefined
+  const cids = text.split(',')
+  if (cids.length > maxCids) throw invalidParams(`at most ${maxCids} CIDs, got ${cids.length}`)
+  return cids.map((cid) => parseCid(cid.trim()).toV1().bytes)
+}
+
+/** A repeated parameter arrives as an array; its first value counts. */
+function single(value: unknown): string | undefined {
+  const first = Array.isArray(value) ? value[0] : value
+  return typeof first === 'string' ? first : undefined
+}
+
+/**
+ * A page of a user's live uploads, newest first.
+ *
+ * `before` is inclusive, as it was on nft.storage, so walking by it shows the last entry of a page again; `cursor` does not.
+ *
+ * @throws KeepsakeError `BAD_REQUEST` "invalid params"
+ */
+export async function listOwnUploads({ database }: { database: Db }, userId: number, query: ListQuery): Promise<Page> {
+  const limit = parseLimit(single(query.limit))
+  const filter = {
+    userId,
+    before: parseBefore(single(query.before)),
+    nameContains: single(query.name) || undefined,
+    cids: parseCids(single(query.cid)),
+  }
+  const after = parseCursor(single(query.cursor))
+  // One more than asked for tells whether there is another page.
+  const [rows, count] = await Promise.all([
+    listUploads(database, { ...filter, after, limit: limit + 1 }),
+    countUploads(database, filter),
+  ])
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  const next = rows.length > limit && last ? nextQuery(query, encodeCursor(last)) : undefined
+  return { uploads: shown.map((row) => toNft(row)), count, next }
+}
+
+function nextQuery(query: ListQuery, cursor: string): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries({ ...query, cursor })) {
+    const text = single(value)
+    if (text) params.set(name, text)
+  }
+  return params.toString()
+}

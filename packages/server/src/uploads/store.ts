@@ -1,0 +1,185 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { CID } from 'multiformats/cid'
+import type { Database } from '../database/database.ts'
+import type { UploadType } from '../database/schema.ts'
+
+type Db = Pick<Database, 'kysely'>
+
+/** One upload joined with what it is a claim on. */
+export interface UploadRow {
+  id: number
+  userId: number
+  contentId: number
+  sourceCid: string
+  type: UploadType
+  mimeType: string
+  name: string
+  scope: string
+  files: { name: string; type: string }[]
+  parts: string[]
+  createdAt: Date
+  dagBytes: number | null
+  completeAt: Date | null
+  contentCreatedAt: Date
+  /** Blocks known to be missing, and a few of their CIDs in binary. */
+  missingBlocks: number
+  missingCids: Uint8Array[]
+  obstacle: string | null
+}
+
+/** Only incomplete contents have missing blocks, so the sub-selects touch nothing for all others. */
+const rowColumns = sql`
+  upload.id, upload.user_id as "userId", upload.content_id as "contentId", upload.source_cid as "sourceCid", upload.type,
+  upload.mime_type as "mimeType", upload.name, upload.scope, upload.files, upload.parts, upload.created_at as "createdAt",
+  content.dag_bytes as "dagBytes", content.complete_at as "completeAt", content.created_at as "contentCreatedAt", content.obstacle,
+  case when content.complete_at is null then (select count(*) from missing_block m where m.content_id = content.id) else 0 end as "missingBlocks",
+  case when content.complete_at is null
+    then array(select m.cid from missing_block m where m.content_id = content.id limit 10) else '{}' end as "missingCids"`
+
+export interface NewUpload {
+  userId: number
+  keyId: number | null
+  contentId: number
+  sourceCid: string
+  type: UploadType
+  mimeType: string
+  name: string | undefined
+  scope: string
+  files: { name: string; type: string }[]
+  meta: Record<string, unknown>
+  parts: readonly CID[]
+}
+
+/**
+ * Inserts a user's claim on a content, or renews it: then it is live again, says what the newest request said, knows the parts of
+ * all of them, and keeps when, by which key and with which files it was made first. (nft.storage, `create_upload`.)
+ */
+export async function upsertUpload({ kysely }: Db, upload: NewUpload): Promise<void> {
+  const now = new Date()
+  const name = upload.name ?? `Upload at ${now.toISOString()}`
+  await sql`
+    insert into upload as known (user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, parts, created_at)
+    values (${upload.userId}, ${upload.keyId}, ${upload.contentId}, ${upload.sourceCid}, ${upload.type}, ${upload.mimeType}, ${name},
+            ${upload.scope}, ${JSON.stringify(upload.files)}, ${JSON.stringify(upload.meta)}, ${upload.parts.map(String)}, ${now})
+    on conflict (user_id, source_cid) do update set
+      deleted_at = null, type = excluded.type, name = excluded.name, mime_type = excluded.mime_type, meta = excluded.meta,
+      updated_at = clock_timestamp(),
+      parts = known.parts || array(select p from unnest(excluded.parts) p where p <> all (known.parts))`.execute(kysely)
+}
+
+export async function findUpload({ kysely }: Db, userId: number, sourceCid: string): Promise<UploadRow | undefined> {
+  const { rows } = await sql<UploadRow>`
+    select ${rowColumns} from upload join content on content.id = upload.content_id
+    where upload.user_id = ${userId} and upload.source_cid = ${sourceCid} and upload.deleted_at is null`.execute(kysely)
+  return rows[0]
+}
+
+/** A place in a list ordered newest first: the entry after which the next page begins. */
+export interface Cursor {
+  createdAt: Date
+  id: number
+}
+
+export interface ListFilter {
+  userId: number
+  /** Created then or earlier. */
+  before?: Date | undefined
+  after?: Cursor | undefined
+  nameContains?: string | undefined
+  /** CIDv1 in binary; any of them. */
+  cids?: Uint8Array[] | undefined
+  limit: number
+}
+
+function conditions(filter: Omit<ListFilter, 'limit' | 'after'>): RawBuilder<unknown> {
+  const parts = [sql`upload.user_id = ${filter.userId} and upload.deleted_at is null`]
+  if (filter.before) parts.push(sql`upload.created_at <= ${filter.before}`)
+  if (filter.nameContains) parts.push(sql`upload.name ilike ${`%${filter.nameContains.replace(/[\\%_]/g, '\\$&')}%`}`)
+  if (filter.cids) parts.push(sql`content.cid = any(${filter.cids}::bytea[])`)
+  return sql.join(parts, sql` and `)
+}
+
+export async function listUploads({ kysely }: Db, filter: ListFilter): Promise<UploadRow[]> {
+  const after = filter.after ? sql`and (upload.created_at, upload.id) < (${filter.after.createdAt}, ${filter.after.id})` : sql``
+  const { rows } = await sql<UploadRow>`
+    select ${rowColumns} from upload join content on content.id = upload.content_id
+    where ${conditions(filter)} ${after}
+    order by upload.created_at desc, upload.id desc limit ${filter.limit}`.execute(kysely)
+  return rows
+}
+
+/** How many live uploads match, over all pages. */
+export async function countUploads({ kysely }: Db, filter: Omit<ListFilter, 'limit' | 'after'>): Promise<number> {
+  const isPlain = filter.nameContains === undefined && filter.cids === undefined
+  const query = isPlain
+    ? countByTally(filter.userId, filter.before)
+    : sql<{ count: number }>`
+    select count(*) from upload join content on content.id = upload.content_id where ${conditions(filter)}`
+  const { rows } = await query.execute(kysely)
+  return rows[0]?.count ?? 0
+}
+
+/** Sums whole hours and counts only the last one, so the time does not grow with the number of uploads. */
+function countByTally(userId: number, before: Date | undefined) {
+  if (before === undefined) {
+    return sql<{ count: number }>`select coalesce(sum(uploads), 0)::bigint as count from upload_tally where user_id = ${userId}`
+  }
+  return sql<{ count: number }>`
+    select (select coalesce(sum(uploads), 0) from upload_tally where user_id = ${userId} and hour < date_trunc('hour', ${before}::timestamptz))::bigint
+      + (select count(*) from upload where user_id = ${userId} and deleted_at is null
+           and created_at >= date_trunc('hour', ${before}::timestamptz) and created_at <= ${before}) as count`
+}
+
+/** Soft, and by the exact spelling. False where there is no such live upload. */
+export async function markDeleted({ kysely }: Db, userId: number, sourceCid: string): Promise<boolean> {
+  const done = await kysely
+    .updateTable('upload')
+    .set({ deleted_at: new Date(), updated_at: new Date() })
+    .where('user_id', '=', userId)
+    .where('source_cid', '=', sourceCid)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  return done.numUpdatedRows === 1n
+}
+
+/** False where there is no such live upload. */
+export async function renameUpload({ kysely }: Db, userId: number, sourceCid: string, name: string): Promise<boolean> {
+  const done = await kysely
+    .updateTable('upload')
+    .set({ name, updated_at: new Date() })
+    .where('user_id', '=', userId)
+    .where('source_cid', '=', sourceCid)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  return done.numUpdatedRows === 1n
+}
+
+export interface ContentStanding {
+  cid: Uint8Array
+  dagBytes: number | null
+  completeAt: Date | null
+  createdAt: Date
+  missingBlocks: number
+  missingCids: Uint8Array[]
+  obstacle: string | null
+}
+
+export async function findContent({ kysely }: Db, cid: CID): Promise<ContentStanding | undefined> {
+  const { rows } = await sql<ContentStanding>`
+    select content.cid, content.dag_bytes as "dagBytes", content.complete_at as "completeAt", content.created_at as "createdAt", content.obstacle,
+      case when content.complete_at is null then (select count(*) from missing_block m where m.content_id = content.id) else 0 end as "missingBlocks",
+      case when content.complete_at is null
+        then array(select m.cid from missing_block m where m.content_id = content.id limit 10) else '{}' end as "missingCids"
+    from content where content.cid = ${cid.toV1().bytes}`.execute(kysely)
+  return rows[0]
+}
+
+/** Joins the slots of hours that are over: one row an hour is left, none where nothing is. */
+export async function compactTallies({ kysely }: Db): Promise<void> {
+  await sql`
+    with old as (
+      delete from upload_tally where hour < date_trunc('hour', now() - interval '1 hour') returning user_id, hour, uploads
+    )
+    insert into upload_tally (user_id, hour, slot, uploads)
+    select user_id, hour, -1, sum(uploads) from old group by user_id, hour having sum(uploads) <> 0`.execute(kysely)
+}

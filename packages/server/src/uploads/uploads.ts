@@ -1,0 +1,96 @@
+import type { Check, Nft } from '@keepsake/api/nft.ts'
+import { CID } from 'multiformats/cid'
+import type { Db } from '../blocks/store.ts'
+import type { UploadType } from '../database/schema.ts'
+import { KeepsakeError } from '../errors.ts'
+import { parseCid, storedSpelling } from './cid-spelling.ts'
+import type { ContentStanding, UploadRow } from './store.ts'
+import { findContent, findUpload, markDeleted, renameUpload } from './store.ts'
+
+interface Components {
+  database: Db
+}
+
+/** What the API calls each type; for the others it is the media type that was sent. */
+const typeNames: Partial<Record<UploadType, string>> = { Nft: 'nft', Multipart: 'directory', Remote: 'remote' }
+
+type Standing = Pick<ContentStanding, 'dagBytes' | 'completeAt' | 'createdAt' | 'missingBlocks' | 'missingCids' | 'obstacle'>
+
+/**
+ * A content is pinned here when every block of it is here. Until then it is pinning, and what is known to be missing is said:
+ * nothing stays "pinning" without a reason.
+ */
+function toPin(cid: string, standing: Standing): Nft['pin'] {
+  const pin = {
+    cid,
+    created: standing.createdAt.toISOString(),
+    size: standing.dagBytes,
+    status: standing.completeAt === null ? ('pinning' as const) : ('pinned' as const),
+  }
+  if (standing.completeAt !== null) return pin
+  const cids = standing.missingCids.map((bytes) => CID.decode(bytes).toString())
+  return { ...pin, missing: { blocks: standing.missingBlocks, cids, ...(standing.obstacle && { reason: standing.obstacle }) } }
+}
+
+/** An upload as the API shows it, under the spelling of the CID that was asked for. */
+export function toNft(row: UploadRow, cid: string = row.sourceCid): Nft {
+  const size = row.dagBytes ?? 0
+  return {
+    cid,
+    created: row.createdAt.toISOString(),
+    type: typeNames[row.type] ?? row.mimeType,
+    scope: row.scope,
+    files: row.type === 'Remote' ? null : row.files,
+    size,
+    name: row.name,
+    parts: row.parts,
+    pin: { ...toPin(cid, { ...row, createdAt: row.contentCreatedAt }), size },
+    deals: [],
+  }
+}
+
+function notFound(): KeepsakeError {
+  return new KeepsakeError('NOT_FOUND', 'NFT not found')
+}
+
+/** @throws KeepsakeError `ERROR_INVALID_CID`, `NOT_FOUND` */
+export async function getUpload({ database }: Components, userId: number, cid: string): Promise<Nft> {
+  const row = await findUpload(database, userId, storedSpelling(cid))
+  if (!row) throw notFound()
+  return toNft(row, storedSpelling(cid))
+}
+
+/** What anybody may know. @throws KeepsakeError `ERROR_INVALID_CID`, `NOT_FOUND` */
+export async function checkContent({ database }: Components, cid: string): Promise<Check> {
+  const standing = await findContent(database, parseCid(cid))
+  if (!standing) throw notFound()
+  return { cid: storedSpelling(cid), pin: toPin(storedSpelling(cid), standing), deals: [] }
+}
+
+/** The upload disappears from its owner's list at once; the content stays for whoever else holds it. */
+export async function deleteUpload({ database }: Components, userId: number, cid: string): Promise<void> {
+  if (!(await markDeleted(database, userId, storedSpelling(cid)))) throw notFound()
+}
+
+export const maxNameLength = 1024
+
+/** @throws KeepsakeError `ERROR_INVALID_NAME`, `NOT_FOUND` */
+export async function renameOwnUpload({ database }: Components, userId: number, cid: string, name: unknown): Promise<Nft> {
+  const spelling = storedSpelling(cid)
+  if (!(await renameUpload(database, userId, spelling, checkName(name)))) throw notFound()
+  return await getUpload({ database }, userId, cid)
+}
+
+/** @throws KeepsakeError `ERROR_INVALID_NAME` */
+export function checkName(name: unknown): string {
+  if (typeof name !== 'string' || name.trim() === '')
+    throw new KeepsakeError('ERROR_INVALID_NAME', 'Expected a name that is not empty.')
+  if (name.length > maxNameLength) {
+    throw new KeepsakeError(
+      'ERROR_INVALID_NAME',
+      `The name is too long: at most ${maxNameLength} characters, got ${name.length}.`,
+    )
+  }
+  if (name.includes('\0')) throw new KeepsakeError('ERROR_INVALID_NAME', 'The name holds a NUL character.')
+  return name
+}
