@@ -5,6 +5,7 @@ import { ContentError } from '../errors.ts'
 import { packShards } from '../hamt/pack.ts'
 import { dagPbCid } from '../hash/cid.ts'
 import type { PackedEntry } from './file.ts'
+import { checkName } from './path.ts'
 
 /** From this many entries on a directory is sharded. It decides CIDs, so it may never change. */
 export const SHARD_AT_ENTRIES = 1000
@@ -18,11 +19,11 @@ export interface DirectoryEntry extends PackedEntry {
  * Blocks come children first. The order of the entries does not matter. Sources that can make an entry's `cid` when asked for it
  * (a getter) keep memory low: it is read once, when the entry's block is made.
  *
- * @throws {ContentError} `INVALID_INPUT` when a name comes twice.
+ * @throws {ContentError} `INVALID_INPUT` when a name comes twice or is one that `checkName` refuses.
  */
 export async function* packDirectory(entries: Iterable<DirectoryEntry>): AsyncGenerator<Block, PackedEntry, undefined> {
   const all = [...entries]
-  refuseRepeatedNames(all)
+  checkNames(all)
   if (all.length >= SHARD_AT_ENTRIES) return yield* packShards(all)
   const links: dagPb.PBLink[] = []
   let dagBytes = 0
@@ -37,9 +38,10 @@ export async function* packDirectory(entries: Iterable<DirectoryEntry>): AsyncGe
   return { cid, dagBytes: dagBytes + bytes.length }
 }
 
-function refuseRepeatedNames(entries: readonly DirectoryEntry[]): void {
+function checkNames(entries: readonly DirectoryEntry[]): void {
   const names = new Set<string>()
   for (const { name } of entries) {
+    checkName(name)
     if (names.has(name)) throw new ContentError('INVALID_INPUT', `${JSON.stringify(name)} is in the directory twice`)
     names.add(name)
   }
