@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BlobNotFoundError, BlobRangeError } from './blobs.ts'
+import { BlobRangeError } from './blobs.ts'
 import { asBlobError, headObject, locate, type S3Bucket, statusOf } from './s3-bucket.ts'
 
 export interface Bytes {
@@ -18,8 +18,10 @@ export async function* download(
   let position = offset
   let attempts = 0
   while (position < end) {
+    // The SDK has tried this again by itself: its error is final. Only a broken answer is worth another request.
+    const answer = await get(bucket, key, { offset: position, end }, signal)
     try {
-      for await (const bytes of await get(bucket, key, { offset: position, end }, signal)) {
+      for await (const bytes of answer) {
         signal?.throwIfAborted()
         if (position + bytes.length > end) throw new BlobRangeError(key, { offset, length: end - offset })
         position += bytes.length
@@ -30,15 +32,10 @@ export async function* download(
     } catch (error) {
       signal?.throwIfAborted()
       attempts += 1
-      if (isFinal(error) || attempts >= bucket.maxAttempts) throw error
+      if (error instanceof BlobRangeError || attempts >= bucket.maxAttempts) throw error
       await sleep(50 * 2 ** attempts, undefined, signal ? { signal } : {})
     }
   }
-}
-
-/** The SDK has tried requests again by itself, so an error answer is final; only a broken answer is worth another request. */
-function isFinal(error: unknown): boolean {
-  return error instanceof BlobNotFoundError || error instanceof BlobRangeError || statusOf(error) !== undefined
 }
 
 async function get(

@@ -9,8 +9,6 @@ export const partBytes = 16 * 1024 * 1024
 /** Of S3: "Amazon S3 multipart upload limits". */
 const maxParts = 10_000
 const partsAtOnce = 3
-/** An upload in parts that is still incomplete after this long has lost its process. */
-const abandonedMs = 24 * 60 * 60 * 1000
 
 export interface UploadOptions {
   path: string
@@ -90,8 +88,14 @@ async function putInParts(bucket: S3Bucket, key: string, handle: FileHandle, opt
   }
 }
 
-/** Removes parts that processes left behind when they died: they cost space and no listing shows them. */
-export async function abortAbandonedUploads(bucket: S3Bucket, signal: AbortSignal): Promise<number> {
+export interface AbandonedOptions {
+  /** Younger ones may belong to a process that still sends parts. */
+  olderThanMs: number
+  signal: AbortSignal
+}
+
+/** Removes parts that processes left behind when they died: they cost space and no listing shows them. Returns how many uploads it ended. */
+export async function abortAbandonedUploads(bucket: S3Bucket, { olderThanMs, signal }: AbandonedOptions): Promise<number> {
   const { client, sdk } = bucket
   const scope = { Bucket: bucket.name, Prefix: bucket.prefix }
   let aborted = 0
@@ -102,7 +106,7 @@ export async function abortAbandonedUploads(bucket: S3Bucket, signal: AbortSigna
       { abortSignal: signal },
     )
     for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
-      if (!Initiated || Date.now() - Initiated.getTime() < abandonedMs) continue
+      if (!Initiated || Date.now() - Initiated.getTime() < olderThanMs) continue
       await client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket.name, Key, UploadId }), { abortSignal: signal })
       aborted += 1
     }

@@ -27,6 +27,8 @@ export interface S3BlobsOptions extends S3BucketOptions {
 
 /** Parts in memory at once, for all uploads of a store together: 8 of 16 MiB. */
 const uploadSlots = 8
+/** An upload in parts that is still incomplete after a day has lost its process. */
+const abandonedUploadMs = 24 * 60 * 60 * 1000
 
 /** Blobs as objects `<prefix><key>.car` in a bucket of any store that speaks S3. The bucket has to exist. */
 export async function openS3Blobs({ stagingDirectory, logger, ...options }: S3BlobsOptions): Promise<BlobStore> {
@@ -47,7 +49,7 @@ class S3Blobs implements BlobStore {
     this.#staging = staging
     this.#logger = logger
     // Nobody waits for it: a store that is down for a moment must not keep the server from starting.
-    this.#cleaning = abortAbandonedUploads(bucket, this.#closing.signal).then(
+    this.#cleaning = abortAbandonedUploads(bucket, { olderThanMs: abandonedUploadMs, signal: this.#closing.signal }).then(
       (aborted) => {
         if (aborted > 0) logger?.info({ aborted }, 'removed uploads in parts that were never completed')
       },

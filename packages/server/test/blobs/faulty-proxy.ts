@@ -75,13 +75,14 @@ function answerWith(answer: IncomingMessage, outgoing: ServerResponse, fault: Fa
     return
   }
   outgoing.writeHead(answer.statusCode!, answer.headers)
+  outgoing.flushHeaders()
   if (fault.kind !== 'cut' && fault.kind !== 'stall') {
     answer.pipe(outgoing)
     return
   }
   let sent = 0
   answer.on('data', (chunk: Buffer) => {
-    if (sent >= fault.afterBytes) return
+    if (sent > 0 && sent >= fault.afterBytes) return
     const part = chunk.subarray(0, fault.afterBytes - sent)
     sent += part.length
     outgoing.write(part, () => {

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
-import { ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import type { BlobStore } from '@keepsake/server/blobs/blobs.ts'
 import { openBlobs } from '@keepsake/server/blobs/open.ts'
+import { openS3Bucket } from '@keepsake/server/blobs/s3-bucket.ts'
+import { abortAbandonedUploads } from '@keepsake/server/blobs/s3-upload.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { contentOf } from './content-of.ts'
 import { all, collect, keysOf, put } from './contract.ts'
@@ -152,6 +154,17 @@ describe.skipIf(!versitygw)('a bucket behind a bad connection', () => {
     await expect(missing.check()).rejects.toThrow(/Blobs cannot be kept in bucket nosuchbucket: .*bucket does not exist/)
     await expect(missing.read('whole', 0, 1)).rejects.toThrow(expect.objectContaining({ name: 'NoSuchBucket' }))
     await missing.close()
+  })
+
+  it('removes uploads in parts that were never completed, once they are old enough', async () => {
+    const lost = await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: 'lost.car' }))
+    const opened = await openS3Bucket({ bucket, endpoint: server.endpoint, forcePathStyle: true, credentials })
+    const { signal } = new AbortController()
+    expect(await abortAbandonedUploads(opened, { olderThanMs: 60_000, signal })).toBe(0)
+    expect((await unfinishedUploads()).map(({ UploadId }) => UploadId)).toEqual([lost.UploadId])
+    expect(await abortAbandonedUploads(opened, { olderThanMs: -60_000, signal })).toBe(1)
+    expect(await unfinishedUploads()).toEqual([])
+    opened.client.destroy()
   })
 
   it('lists more blobs than one page holds, and passes over other objects', async () => {

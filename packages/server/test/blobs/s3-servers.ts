@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdir } from 'node:fs/promises'
+import { access, mkdir, rename, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -81,7 +81,11 @@ export async function buildVersitygw(): Promise<string | undefined> {
   if (built) return program
   try {
     const source = `github.com/versity/versitygw/cmd/versitygw@${versitygwVersion}`
-    await run('go', ['install', source], { env: { ...process.env, GOBIN: folder } })
+    // Test files run at the same time and may both build: the name appears once the program is whole.
+    const own = join(folder, String(process.pid))
+    await run('go', ['install', source], { env: { ...process.env, GOBIN: own } })
+    await rename(join(own, 'versitygw'), program)
+    await rm(own, { recursive: true })
     return program
   } catch (error) {
     console.warn(`skipped: blobs on S3 (no S3 server could be built: ${(error as Error).message.split('\n')[0]})`)
