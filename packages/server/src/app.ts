@@ -33,6 +33,7 @@ function apiRoutes(service: Service, build: BuildInfo) {
     app.decorateRequest('caller', null)
     app.addHook('onRequest', allowOrigin)
     app.addHook('onRequest', guard(components))
+    app.addHook('preSerialization', async (_request, reply) => void reply.type('application/json;charset=UTF-8'))
     app.setErrorHandler(replyError)
     app.setNotFoundHandler(notFound)
     app.route({ method: 'OPTIONS', url: '/*', handler: answerPreflight })

@@ -1,4 +1,4 @@
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import type { KeyScope } from '../database/schema.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { KeyTokens } from './key-token.ts'
@@ -31,7 +31,7 @@ const rightsOfScope: Record<KeyScope, readonly Right[]> = {
 }
 
 interface Components {
-  database: Pick<Database, 'kysely'>
+  database: Db
   keyTokens: KeyTokens
 }
 

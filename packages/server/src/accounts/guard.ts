@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config.ts'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
 import type { Caller, Right } from './authenticate.ts'
@@ -25,7 +25,7 @@ declare module 'fastify' {
 
 export interface GuardComponents {
   config: Config
-  database: Pick<Database, 'kysely'>
+  database: Db
   keyTokens: KeyTokens
   rateLimit: RateLimit
 }

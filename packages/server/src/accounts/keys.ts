@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import type { KeyScope } from '../database/schema.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { KeyTokens } from './key-token.ts'
@@ -21,7 +21,7 @@ export interface Key {
 }
 
 interface Components {
-  database: Pick<Database, 'kysely'>
+  database: Db
   keyTokens: KeyTokens
 }
 

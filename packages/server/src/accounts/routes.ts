@@ -4,7 +4,7 @@ import { success } from '@keepsake/api/nft.ts'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { Config } from '../config.ts'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import type { KeyScope } from '../database/schema.ts'
 import { KeepsakeError } from '../errors.ts'
 import { callerOf } from './guard.ts'
@@ -14,7 +14,7 @@ import { createKey, listKeys, revokeKey } from './keys.ts'
 
 export interface AccountComponents {
   config: Config
-  database: Pick<Database, 'kysely'>
+  database: Db
   keyTokens: KeyTokens
 }
 
@@ -60,6 +60,8 @@ export function keyRoutes(components: AccountComponents) {
       method: 'POST',
       url: '/internal/tokens',
       config: { right: 'manage', mode: 'w' },
+      // The noun says what is wrong in the original's words.
+      attachValidation: true,
       schema: {
         tags: ['keys'],
         summary: 'Create an API key',
@@ -80,6 +82,8 @@ export function keyRoutes(components: AccountComponents) {
       method: 'DELETE',
       url: '/internal/tokens',
       config: { right: 'manage', mode: 'w' },
+      // The noun says what is wrong in the original's words.
+      attachValidation: true,
       schema: {
         tags: ['keys'],
         summary: 'Revoke an API key',

@@ -1,4 +1,4 @@
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import type { KeyScope } from '../database/schema.ts'
 import type { KeyClaims } from './key-token.ts'
 
@@ -37,8 +37,6 @@ const keyColumns = [
   'api_key.blocked_reason as blockedReason',
   'api_key.last_used_at as lastUsedAt',
 ] as const
-
-type Db = Pick<Database, 'kysely'>
 
 export async function findKeyByClaims({ kysely }: Db, claims: KeyClaims): Promise<KeyRow | undefined> {
   return await kysely

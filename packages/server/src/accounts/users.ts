@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { UserRow } from './store.ts'
 import { findUserByDid, findUserByEmail, insertUser, setUserDid } from './store.ts'
@@ -7,7 +7,7 @@ import { findUserByDid, findUserByEmail, insertUser, setUserDid } from './store.
 export type User = UserRow
 
 interface Components {
-  database: Pick<Database, 'kysely'>
+  database: Db
 }
 
 /** An address is not proven by its form; this only catches slips of the hand. */

@@ -4,12 +4,12 @@ import { ContentError } from '@keepsake/content/errors.ts'
 import { verifyBlock } from '@keepsake/content/hash/verify.ts'
 import type { CID } from 'multiformats/cid'
 import type { BlobStore } from '../blobs/blobs.ts'
+import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import { blockCache } from './block-cache.ts'
 import type { Located } from './location-finder.ts'
 import { locationFinder } from './location-finder.ts'
 import { readRuns } from './read-runs.ts'
-import type { Db } from './store.ts'
 
 interface Components {
   database: Db

@@ -1,6 +1,6 @@
 import { CID } from 'multiformats/cid'
 import type { BlobStore } from '../blobs/blobs.ts'
-import type { Db } from './store.ts'
+import type { Db } from '../database/database.ts'
 import { forgetContents, listLooseShards, takeLooseShard } from './store.ts'
 
 interface Components {

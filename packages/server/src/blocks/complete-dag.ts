@@ -1,10 +1,10 @@
 import { isIdentity } from '@keepsake/content/dag/identity.ts'
 import { RAW } from '@keepsake/content/hash/cid.ts'
 import { CID } from 'multiformats/cid'
+import type { Db } from '../database/database.ts'
 import type { Blocks } from './blocks.ts'
 import { outwardLinks } from './dag-check.ts'
 import { digestKey } from './shard-writer.ts'
-import type { Db } from './store.ts'
 import { findIncomplete, locateBlocks, saveWalk } from './store.ts'
 
 interface Components {

@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
+import type { Db } from '../database/database.ts'
 import type { StagedShard } from './shard-writer.ts'
-import type { ContentRow, Db } from './store.ts'
+import type { ContentRow } from './store.ts'
 import { insertBlocks, upsertContent, upsertShard } from './store.ts'
 
 /** A root and the shard that brought blocks of it. */

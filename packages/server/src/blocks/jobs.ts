@@ -1,10 +1,10 @@
 import type { BlobStore } from '../blobs/blobs.ts'
 import type { Config } from '../config.ts'
+import type { Db } from '../database/database.ts'
 import type { JobHandlers } from '../jobs/worker.ts'
 import type { Blocks } from './blocks.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { completeDag } from './complete-dag.ts'
-import type { Db } from './store.ts'
 
 interface Components {
   config: Config

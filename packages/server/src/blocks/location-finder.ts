@@ -1,6 +1,6 @@
 import { CID } from 'multiformats/cid'
+import type { Db } from '../database/database.ts'
 import { digestKey } from './shard-writer.ts'
-import type { Db } from './store.ts'
 import { locateBlocks } from './store.ts'
 
 /** A place to read a block from. */

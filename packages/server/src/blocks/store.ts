@@ -1,9 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { CID } from 'multiformats/cid'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import type { BlockEntry } from './shard-writer.ts'
-
-export type Db = Pick<Database, 'kysely'>
 
 /** Where a block can be read. */
 export interface BlockLocation {

@@ -12,6 +12,9 @@ export interface Database {
   close(): Promise<void>
 }
 
+/** What runs SQL: the database itself, or a transaction of it. */
+export type Db = Pick<Database, 'kysely'>
+
 export interface DatabaseOptions {
   url: string
   /** Connections this process may hold at once; 20 when not given. */

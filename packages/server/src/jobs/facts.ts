@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import type { FactName, FactPayloads, pipeline as Pipeline } from '../pipeline.ts'
 
 /** Records what happened. */
 export interface Facts {
   /** Adds the jobs a fact causes, inside the caller's transaction `db`. */
-  record<F extends FactName>(db: Pick<Database, 'kysely'>, fact: F, payload: FactPayloads[F]): Promise<void>
+  record<F extends FactName>(db: Db, fact: F, payload: FactPayloads[F]): Promise<void>
 }
 
 /** Attempts of a job before it is given up: with the worker's exponential back-off the last comes about a day after the first. */

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import type { BlobStore } from '../blobs/blobs.ts'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 
 interface Components {
-  database: Pick<Database, 'kysely'>
+  database: Db
   blobs: BlobStore
 }
 

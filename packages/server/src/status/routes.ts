@@ -3,14 +3,14 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { BlobStore } from '../blobs/blobs.ts'
 import type { Config } from '../config.ts'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import { checkHealth } from './health.ts'
 import { readStats } from './stats.ts'
 import type { BuildInfo } from './version.ts'
 
 export interface StatusComponents {
   config: Config
-  database: Pick<Database, 'kysely'>
+  database: Db
   blobs: BlobStore
   build: BuildInfo
 }

@@ -1,10 +1,10 @@
 import type { Stats } from '@keepsake/api/service.ts'
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 
 /** Counts over all uploads, the deleted ones too, as nft.storage counted them. */
-export async function readStats({ database }: { database: Pick<Database, 'kysely'> }): Promise<Static<typeof Stats>> {
+export async function readStats({ database }: { database: Db }): Promise<Static<typeof Stats>> {
   const { rows } = await sql<Static<typeof Stats>>`
     select 0 as deals_size_total, 0 as deals_size_total_prev,
       count(*) filter (where created_at > now() - interval '7 days') as uploads_past_7_total,

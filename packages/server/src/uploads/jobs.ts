@@ -1,4 +1,4 @@
-import type { Db } from '../blocks/store.ts'
+import type { Db } from '../database/database.ts'
 import type { JobHandlers } from '../jobs/worker.ts'
 import { compactTallies } from './store.ts'
 

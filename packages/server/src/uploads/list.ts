@@ -1,5 +1,5 @@
 import type { ListQuery, Nft } from '@keepsake/api/nft.ts'
-import type { Db } from '../blocks/store.ts'
+import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import { parseCid } from './cid-spelling.ts'
 import type { Cursor } from './store.ts'

@@ -3,14 +3,14 @@ import type { CID } from 'multiformats/cid'
 import type { Caller } from '../accounts/authenticate.ts'
 import type { BlobStore } from '../blobs/blobs.ts'
 import { keepContent } from '../blocks/content.ts'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { Received } from './received.ts'
 import { findUpload, upsertUpload } from './store.ts'
 import { toNft } from './uploads.ts'
 
 export interface RecordComponents {
-  database: Pick<Database, 'kysely'>
+  database: Db
   blobs: BlobStore
   facts: Facts
 }

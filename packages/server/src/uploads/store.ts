@@ -1,9 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { CID } from 'multiformats/cid'
-import type { Database } from '../database/database.ts'
+import type { Db } from '../database/database.ts'
 import type { UploadType } from '../database/schema.ts'
-
-type Db = Pick<Database, 'kysely'>
 
 /** One upload joined with what it is a claim on. */
 export interface UploadRow {

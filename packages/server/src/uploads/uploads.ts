@@ -1,6 +1,6 @@
 import type { Check, Nft } from '@keepsake/api/nft.ts'
 import { CID } from 'multiformats/cid'
-import type { Db } from '../blocks/store.ts'
+import type { Db } from '../database/database.ts'
 import type { UploadType } from '../database/schema.ts'
 import { KeepsakeError } from '../errors.ts'
 import { parseCid, storedSpelling } from './cid-spelling.ts'
