@@ -17,6 +17,15 @@ interface PackedShard {
   dagBytes: number
 }
 
+/** All entries, and their order by hash: what shares a node is one run in it. */
+interface SortedEntries {
+  entries: readonly ShardEntry[]
+  /** `HAMT_MAX_LEVELS` bytes for each entry. */
+  hashes: Uint8Array
+  /** Indices of entries, lowest hash first. */
+  order: Uint32Array
+}
+
 /**
  * Makes the shard nodes of a directory, children first: entries go by their hash's bytes, one level a byte, until each is alone
  * in its slot. Names must differ. (UnixFS specification, "HAMT sharded directories".)
@@ -24,28 +33,29 @@ interface PackedShard {
  * @throws {ContentError} `INVALID_INPUT` when two names have the same hash.
  */
 export async function* packShards(entries: readonly ShardEntry[]): AsyncGenerator<Block, PackedShard, undefined> {
-  const hashes = new Uint8Array(entries.length * HAMT_MAX_LEVELS)
-  for (const [index, { name }] of entries.entries()) hashes.set(hamtHash(name), index * HAMT_MAX_LEVELS)
-  const indices = Uint32Array.from(entries, (_, index) => index)
-  return yield* packShard(entries, hashes, indices, 0)
+  return yield* packShard(sortByHash(entries), 0, entries.length, 0)
 }
 
+/** Makes the node of the entries from place `start` to before `end` of the order, which agree on the levels above. */
 async function* packShard(
-  entries: readonly ShardEntry[],
-  hashes: Uint8Array,
-  indices: Uint32Array,
+  sorted: SortedEntries,
+  start: number,
+  end: number,
   level: number,
 ): AsyncGenerator<Block, PackedShard, undefined> {
-  if (level === HAMT_MAX_LEVELS) throw collision(entries, indices)
+  if (level === HAMT_MAX_LEVELS) throw collision(sorted, start)
   const links: dagPb.PBLink[] = []
   const bitfield = new Uint8Array(HAMT_FANOUT / 8)
-  for (const [slot, members] of bySlot(hashes, indices, level)) {
+  for (let at = start; at < end; ) {
+    const slot = slotAt(sorted, at, level)
+    const from = at++
+    while (at < end && slotAt(sorted, at, level) === slot) at++
     const prefix = hamtPrefix(slot)
-    if (members.length === 1) {
-      const entry = entries[members[0]!]!
+    if (at - from === 1) {
+      const entry = entryAt(sorted, from)
       links.push({ Hash: entry.cid, Name: prefix + entry.name, Tsize: entry.dagBytes })
     } else {
-      const shard = yield* packShard(entries, hashes, members, level + 1)
+      const shard = yield* packShard(sorted, from, at, level + 1)
       links.push({ Hash: shard.cid, Name: prefix, Tsize: shard.dagBytes })
     }
     // Slot 0 is the lowest bit of the last byte.
@@ -57,6 +67,25 @@ async function* packShard(
   let dagBytes = bytes.length
   for (const link of links) dagBytes += link.Tsize ?? 0
   return { cid, dagBytes }
+}
+
+function sortByHash(entries: readonly ShardEntry[]): SortedEntries {
+  const hashes = new Uint8Array(entries.length * HAMT_MAX_LEVELS)
+  for (const [index, { name }] of entries.entries()) hashes.set(hamtHash(name), index * HAMT_MAX_LEVELS)
+  const view = new DataView(hashes.buffer)
+  const order = Uint32Array.from(entries.keys()).sort((left, right) => {
+    const [a, b] = [left * HAMT_MAX_LEVELS, right * HAMT_MAX_LEVELS]
+    return view.getUint32(a) - view.getUint32(b) || view.getUint32(a + 4) - view.getUint32(b + 4)
+  })
+  return { entries, hashes, order }
+}
+
+function slotAt({ hashes, order }: SortedEntries, place: number, level: number): number {
+  return hashes[order[place]! * HAMT_MAX_LEVELS + level]!
+}
+
+function entryAt({ entries, order }: SortedEntries, place: number): ShardEntry {
+  return entries[order[place]!]!
 }
 
 function encodeShard(bitfield: Uint8Array, links: dagPb.PBLink[]): Uint8Array {
@@ -71,21 +100,7 @@ function encodeShard(bitfield: Uint8Array, links: dagPb.PBLink[]): Uint8Array {
   return dagPb.encode({ Data: node.marshal(), Links: links })
 }
 
-/** Groups entries by their slot at `level`, lowest slot first. */
-function* bySlot(hashes: Uint8Array, indices: Uint32Array, level: number): Generator<[slot: number, members: Uint32Array]> {
-  const ends = new Uint32Array(HAMT_FANOUT)
-  for (const index of indices) ends[hashes[index * HAMT_MAX_LEVELS + level]!]!++
-  for (let slot = 1; slot < HAMT_FANOUT; slot++) ends[slot]! += ends[slot - 1]!
-  const sorted = new Uint32Array(indices.length)
-  const next = new Uint32Array(HAMT_FANOUT)
-  next.set(ends.subarray(0, HAMT_FANOUT - 1), 1)
-  for (const index of indices) sorted[next[hashes[index * HAMT_MAX_LEVELS + level]!]!++] = index
-  for (let slot = 0, start = 0; slot < HAMT_FANOUT; start = ends[slot]!, slot++) {
-    if (ends[slot]! > start) yield [slot, sorted.subarray(start, ends[slot])]
-  }
-}
-
-function collision(entries: readonly ShardEntry[], indices: Uint32Array): ContentError {
-  const names = Array.from(indices.subarray(0, 2), (index) => JSON.stringify(entries[index]!.name))
+function collision(sorted: SortedEntries, place: number): ContentError {
+  const names = [place, place + 1].map((at) => JSON.stringify(entryAt(sorted, at).name))
   return new ContentError('INVALID_INPUT', `the names ${names.join(' and ')} have the same hash and cannot be in one directory`)
 }

@@ -101,7 +101,10 @@ class LazyEntry implements DirectoryEntry {
   }
 
   get cid(): CID {
-    return CID.decode(Uint8Array.from(this.#stored.cidBytes, (character) => character.charCodeAt(0)))
+    const { cidBytes } = this.#stored
+    const bytes = new Uint8Array(cidBytes.length)
+    for (let at = 0; at < bytes.length; at++) bytes[at] = cidBytes.charCodeAt(at)
+    return CID.decode(bytes)
   }
 }
 
