@@ -58,6 +58,7 @@ async function supervise(state: Supervision): Promise<void> {
       )
     }
     state.lock = await takeDirectoryLock(cluster, port)
+    if (stopping.signal.aborted) return await state.lock.release()
     options.logger?.info({ pid: state.postmaster.pid, port }, 'PostgreSQL runs again')
   }
 }

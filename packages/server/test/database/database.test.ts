@@ -45,7 +45,7 @@ test('survives connections that break, in the pool and while held between two qu
   const [held, other] = await Promise.all([database.pool.connect(), database.pool.connect()])
   await held.query('BEGIN')
   other.release()
-  const broken = Promise.all([held, other].map((client) => new Promise((done) => client.on('end', done))))
+  const broken = Promise.all([held, other].map((client) => new Promise<void>((done) => client.on('end', done))))
   await made.database.pool.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
   )

@@ -65,6 +65,19 @@ test('starts PostgreSQL again under a running server when it is killed, at the s
   expect(await findEmbedded(dataDir)).toBeUndefined()
 })
 
+test('stops for good when it is told to while PostgreSQL is being started again', async () => {
+  const dataDir = await temporaryDirectory()
+  for (const delayMs of [0, 20, 100]) {
+    const server = await start(dataDir)
+    const { pid } = server
+    process.kill(pid, 'SIGKILL')
+    await untilDead(pid)
+    await sleep(delayMs)
+    await server.stop()
+    expect(await findEmbedded(dataDir)).toBeUndefined()
+  }
+})
+
 test('takes the lock again when PostgreSQL resets all sessions because one of them crashed', async () => {
   const dataDir = await temporaryDirectory()
   const server = await start(dataDir)

@@ -87,6 +87,17 @@ test.skipIf(!isRoot)('runs as an ordinary user, and root can then go on with the
   expect(await query(second.url, 'SELECT n FROM kept')).toEqual([{ n: 7 }])
 })
 
+test.skipIf(!isRoot)('lets the owner of the database go on with what root started', async () => {
+  const dataDir = await temporaryDirectory()
+  await chmod(dirname(dataDir), 0o755)
+  await (await start(dataDir)).stop()
+  const { uid } = await stat(join(dataDir, 'postgres'))
+  const second = await hold(dataDir, { user: uid })
+  expect(second.error).toBe('')
+  expect(await query(second.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  await second.stop()
+})
+
 test.skipIf(!isRoot)('tells an ordinary user that the database belongs to somebody else', async () => {
   const dataDir = await temporaryDirectory()
   await chmod(dirname(dataDir), 0o755)

@@ -68,6 +68,8 @@ export async function findBinaries(fallbackDir: string): Promise<Binaries> {
   } catch {
     await mkdir(fallbackDir, { recursive: true })
     for (const { source, target } of missing) await makeLink(join(root, source), join(fallbackDir, basename(target)))
-    return { binDir, env: { LD_LIBRARY_PATH: fallbackDir, DYLD_FALLBACK_LIBRARY_PATH: fallbackDir } }
+    // A library found through a link looks for its own beside the link.
+    const path = [fallbackDir, join(root, 'native/lib')].join(':')
+    return { binDir, env: { LD_LIBRARY_PATH: path, DYLD_FALLBACK_LIBRARY_PATH: path } }
   }
 }

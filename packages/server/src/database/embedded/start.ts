@@ -130,16 +130,21 @@ function wrongPassword(cluster: Cluster, cause: unknown): KeepsakeError {
   return new KeepsakeError('ERROR_UNAVAILABLE', message, { cause })
 }
 
+/** What root makes in PostgreSQL's folder must stay usable when Keepsake runs as that folder's owner the next time. */
+async function giveToOwner({ runAs: { owner } }: Cluster, ...paths: string[]): Promise<void> {
+  if (owner) for (const path of paths) await chown(path, owner.uid, owner.gid)
+}
+
 async function spawnPostmaster(
   cluster: Cluster,
   port: number,
   settings: Settings,
 ): Promise<{ child: ChildProcess; logPath: string }> {
   const logDir = join(cluster.dir, 'log')
-  const { owner } = cluster.runAs
-  if ((await mkdir(logDir, { recursive: true, mode: 0o700 })) && owner) await chown(logDir, owner.uid, owner.gid)
   const logPath = join(logDir, 'start.log')
+  await mkdir(logDir, { recursive: true, mode: 0o700 })
   const log = await open(logPath, 'w', 0o600)
+  await giveToOwner(cluster, logDir, logPath)
   try {
     const all = { ...defaultSettings, ...settings, port: String(port) }
     const args = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])
@@ -168,7 +173,9 @@ async function startOnce(cluster: Cluster, options: StartOptions): Promise<Postm
   const postmaster = { pid: child.pid!, port }
   try {
     if (await waitUntilReady(postmaster, cluster, () => child.exitCode !== null || child.signalCode !== null, options)) {
-      await writeFile(join(cluster.dir, 'keepsake-port'), String(port), { mode: 0o600 })
+      const portFile = join(cluster.dir, 'keepsake-port')
+      await writeFile(portFile, String(port), { mode: 0o600 })
+      await giveToOwner(cluster, portFile)
       return postmaster
     }
   } catch (error) {
