@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ContentError } from '../src/errors.ts'
 import { cidOf, rawCid } from '../src/hash/cid.ts'
 import { sha256 } from '../src/hash/sha256.ts'
@@ -22,6 +22,18 @@ async function codeOf(run: () => unknown): Promise<string> {
   }
   return 'no error'
 }
+
+const known: [name: string, code: number, algorithm: string, outputLength?: number][] = [
+  ['sha2-256', 0x12, 'sha256'],
+  ['sha2-512', 0x13, 'sha512'],
+  ['sha3-512', 0x14, 'sha3-512'],
+  ['sha3-384', 0x15, 'sha3-384'],
+  ['sha3-256', 0x16, 'sha3-256'],
+  ['sha3-224', 0x17, 'sha3-224'],
+  ['shake-128', 0x18, 'shake128', 32],
+  ['shake-256', 0x19, 'shake256', 64],
+  ['blake2s-256', 0xb260, 'blake2s256'],
+]
 
 describe('sha256 and CIDs', () => {
   test('agrees with OpenSSL on both sides of the size where it leaves the thread', async () => {
@@ -45,18 +57,6 @@ describe('sha256 and CIDs', () => {
 })
 
 describe('verifyBlock', () => {
-  const known: [name: string, code: number, algorithm: string, outputLength?: number][] = [
-    ['sha2-256', 0x12, 'sha256'],
-    ['sha2-512', 0x13, 'sha512'],
-    ['sha3-512', 0x14, 'sha3-512'],
-    ['sha3-384', 0x15, 'sha3-384'],
-    ['sha3-256', 0x16, 'sha3-256'],
-    ['sha3-224', 0x17, 'sha3-224'],
-    ['shake-128', 0x18, 'shake128', 32],
-    ['shake-256', 0x19, 'shake256', 64],
-    ['blake2s-256', 0xb260, 'blake2s256'],
-  ]
-
   test.each(known)('accepts %s as OpenSSL makes it and refuses one wrong bit', async (_, code, algorithm, outputLength) => {
     const digest = createHash(algorithm, outputLength === undefined ? {} : { outputLength })
       .update(hello)
@@ -109,5 +109,32 @@ describe('verifyBlock', () => {
     )
     const sha1 = rawCidWith(0x11, createHash('sha1').update(hello).digest('hex'))
     expect(await codeOf(() => verifyBlock(sha1, hello))).toContain('multihash code 17 is not supported')
+  })
+})
+
+describe('without the crypto of Node', () => {
+  const { getBuiltinModule } = process
+
+  afterEach(() => {
+    process.getBuiltinModule = getBuiltinModule
+    vi.resetModules()
+  })
+
+  test('hashes and verifies the same, as in a browser', async () => {
+    vi.resetModules()
+    process.getBuiltinModule = undefined as unknown as typeof getBuiltinModule
+    const { nodeCrypto } = await import('../src/hash/node-crypto.ts')
+    expect(nodeCrypto).toBeUndefined()
+    const portable = { ...(await import('../src/hash/cid.ts')), ...(await import('../src/hash/verify.ts')) }
+    for (const length of [0, 1000, 100_000]) {
+      const bytes = new Uint8Array(length).fill(9)
+      expect(String(await portable.rawCid(bytes))).toBe(String(await rawCid(bytes)))
+      for (const [, code, algorithm, outputLength] of known) {
+        const digest = createHash(algorithm, outputLength === undefined ? {} : { outputLength })
+          .update(bytes)
+          .digest('hex')
+        await portable.verifyBlock(rawCidWith(code, digest), bytes)
+      }
+    }
   })
 })

@@ -5,7 +5,7 @@ import { ByteReader, type OnPayload } from './byte-reader.ts'
 import { readHeader, readV2Header } from './header.ts'
 
 /** Room for some 25,000 roots. */
-export const DEFAULT_MAX_HEADER_BYTES = 1024 * 1024
+const DEFAULT_MAX_HEADER_BYTES = 1024 * 1024
 
 /** Longest CID we read: the hash functions in use have at most 64 bytes of digest; the rest is room for long codes. */
 const MAX_CID_BYTES = 128

@@ -9,7 +9,7 @@ const V2_HEADER_BYTES = 40
 const V2_PREAMBLE_BYTES = PRAGMA_BYTES + V2_HEADER_BYTES
 
 /** Where a CARv2 says its parts are, counted from the start of the file. `indexOffset` 0: it has no index. */
-export interface CarV2Header {
+interface CarV2Header {
   dataOffset: number
   dataBytes: number
   indexOffset: number

@@ -6,14 +6,11 @@ export const HAMT_HASH_CODE = 0x22
 /** Slots of a shard node as written by us, and by every UnixFS writer in wide use. */
 export const HAMT_FANOUT = 256
 
-/** Bits of the hash that choose a slot of a node with `HAMT_FANOUT` slots. */
-export const HAMT_BITS_PER_LEVEL = 8
-
 /** Levels a 64-bit hash can tell names apart on. Two names that agree on all of them cannot be held by one HAMT. */
 export const HAMT_MAX_LEVELS = 8
 
 /** Hexadecimal digits in front of every link name of a shard node with `HAMT_FANOUT` slots. */
-export const HAMT_PREFIX_LENGTH = 2
+const HAMT_PREFIX_LENGTH = 2
 
 const encoder = new TextEncoder()
 

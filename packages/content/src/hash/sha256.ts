@@ -16,7 +16,7 @@ export function sha256(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
 }
 
 /** sha2-256 of `bytes`, on this thread whatever their size. */
-export function sha256Now(bytes: Uint8Array): Uint8Array {
+function sha256Now(bytes: Uint8Array): Uint8Array {
   return nodeCrypto === undefined ? sha256Portable(bytes) : opensslHash(nodeCrypto, 'sha256', bytes)
 }
 

@@ -45,11 +45,6 @@ const HASHES: ReadonlyMap<number, Hash> = new Map<number, Hash>([
   [0xb260, (bytes) => blake2s(bytes, { dkLen: 32 })],
 ])
 
-/** Whether blocks named by this multihash code can be checked. */
-export function isSupportedHash(multihashCode: number): boolean {
-  return HASHES.has(multihashCode)
-}
-
 /**
  * Checks that `bytes` are what `cid` names. A promise only for blocks big enough to be hashed on another thread.
  *

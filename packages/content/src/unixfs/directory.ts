@@ -8,7 +8,7 @@ import type { PackedEntry } from './file.ts'
 import { checkName } from './path.ts'
 
 /** From this many entries on a directory is sharded. It decides CIDs, so it may never change. */
-export const SHARD_AT_ENTRIES = 1000
+const SHARD_AT_ENTRIES = 1000
 
 export interface DirectoryEntry extends PackedEntry {
   name: string

@@ -6,10 +6,10 @@ import { dagPbCid, rawCid } from '../hash/cid.ts'
 import { chunksOf } from './chunk.ts'
 
 /** Bytes of every leaf but the last. With `MAX_LINKS` it decides the CID of a file, so neither may ever change. */
-export const CHUNK_BYTES = 262_144
+const CHUNK_BYTES = 262_144
 
 /** Children of an inner node of a file. */
-export const MAX_LINKS = 174
+const MAX_LINKS = 174
 
 /** Leaves being hashed at a time: enough for a few cores, at 2 MiB of memory. */
 const MAX_IN_FLIGHT = 8

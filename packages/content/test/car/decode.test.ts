@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CarBlockIterator, CarWriter } from '@ipld/car'
 import * as dagCbor from '@ipld/dag-cbor'
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import { describe, expect, test } from 'vitest'
 import type { Block } from '../../src/block.ts'
 import { type DecodeCarOptions, decodeCar } from '../../src/car/decode.ts'
 import { encodeCarHeader, encodeSectionPrefix } from '../../src/car/encode.ts'
 import { ContentError } from '../../src/errors.ts'
-import { cidOf, rawCid } from '../../src/hash/cid.ts'
+import { rawCid } from '../../src/hash/cid.ts'
 import { verifyBlock } from '../../src/hash/verify.ts'
 import { inPieces, pattern, seeded } from '../oracle.ts'
 
@@ -323,6 +323,5 @@ describe.skipIf(!haveSamples)('decodeCar on files made by other implementations'
 
 test('a CID read from a CAR does not keep the chunk it came in', async () => {
   const car = await decodeCar(inPieces(small, () => 10_000))
-  for await (const { cid } of car.blocks) expect(cid.bytes.buffer.byteLength).toBe(36)
-  expect(CID.asCID(await cidOf(0x55, hello.bytes))!.equals(hello.cid)).toBe(true)
+  for await (const { cid } of car.blocks) expect(cid.multihash.bytes.buffer.byteLength).toBe(36)
 })
