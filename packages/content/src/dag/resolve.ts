@@ -1,3 +1,4 @@
+import { encode as encodeDagJson } from '@ipld/dag-json'
 import { CID } from 'multiformats/cid'
 import type { AbortOptions, Block, BlockSource } from '../block.ts'
 import { ContentError } from '../errors.ts'
@@ -83,6 +84,11 @@ export function decodeValue({ cid, bytes }: Block): unknown {
   if (cid.code === DAG_CBOR) return decodeDagCbor(cid, bytes)
   if (cid.code === DAG_JSON) return decodeDagJson(cid, bytes)
   throw new ContentError('UNSUPPORTED_CODEC', `Block ${cid} is neither dag-cbor nor dag-json.`)
+}
+
+/** Such data as indented text, links and bytes spelled the way dag-json spells them. */
+export function valueAsText(value: unknown): string {
+  return JSON.stringify(JSON.parse(new TextDecoder().decode(encodeDagJson(value))), undefined, 2)
 }
 
 function child(value: unknown, segment: string): unknown {

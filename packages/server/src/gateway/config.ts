@@ -1,0 +1,25 @@
+/** What the gateway has to know about where it is reached. */
+export interface GatewayConfig {
+  /**
+   * The public host of the gateway, without port, for example `gateway.example.org`: `<cid>.ipfs.gateway.example.org` gives every
+   * root an origin of its own, and a path on the host itself redirects there. Needs wildcard DNS, and a wildcard certificate for
+   * HTTPS. `localhost` is always served that way; browsers resolve its subdomains themselves.
+   */
+  host: string | undefined
+  /** Believe `X-Forwarded-Host` and `X-Forwarded-Proto`. Only behind a proxy that sets or removes them. */
+  trustProxy: boolean
+}
+
+/** Bounds of one answer. */
+export const limits = {
+  /** Ranges in one request; more than that and the whole file is answered, as HTTP allows. */
+  ranges: 16,
+  /** Entries on one page of a directory listing. */
+  listedEntries: 1000,
+  /** Longest `_redirects` file, in bytes (Web Redirects File specification). */
+  redirectsFileBytes: 64 * 1024,
+  /** How long a client may leave what was sent to it unread before it is let go. */
+  stalledMs: 120_000,
+  /** How much may wait in the socket before the next block is read. */
+  bufferedBytes: 2 * 1024 * 1024,
+} as const

@@ -1,0 +1,133 @@
+import type { BlockSource } from '@keepsake/content/block.ts'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { negotiate } from './accept.ts'
+import type { Answer, ContentRequest } from './answer.ts'
+import { labelOf } from './cid-label.ts'
+import type { GatewayConfig } from './config.ts'
+import { contentAnswer } from './content-answer.ts'
+import { type ContentPath, contentPathOf, escapePath, nameNotResolved, parseContentPath } from './content-path.ts'
+import { GatewayError, toGatewayError } from './errors.ts'
+import { type Origin, originOf, pathOf, subdomainRoute } from './origin.ts'
+import { send } from './send.ts'
+
+export { gatewayUrl } from './origin.ts'
+
+export interface GatewayComponents {
+  blocks: BlockSource
+  config: GatewayConfig
+}
+
+/**
+ * The IPFS gateway: `/ipfs/<cid>/<path>` and, for requests that `gatewayUrl` sends there, the subdomains that belong to one root.
+ * Path, Subdomain and Trustless Gateway specifications. To be registered at the root of the server, without prefix.
+ */
+export function gatewayRoutes({ blocks, config }: GatewayComponents): FastifyPluginAsync {
+  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    reply.hijack()
+    const { raw: response } = reply
+    const leaving = new AbortController()
+    response.on('close', () => leaving.abort())
+    try {
+      const answer = await answerTo(blocks, config, request, leaving.signal)
+      await send(response, request.method, answer, (error) => request.log.warn({ err: error }, 'a gateway answer was cut short'))
+    } catch (error) {
+      await sendError(request, reply, error)
+    }
+  }
+
+  return async (app) => {
+    // Only what is read from a body would wait for one; the gateway never does, so no content type is refused before the method is.
+    for (const url of ['/ipfs', '/ipfs/*', '/ipns', '/ipns/*', subdomainRoute, `${subdomainRoute}/*`]) {
+      app.route({ method: ['GET', 'HEAD', 'OPTIONS'], url, exposeHeadRoute: false, handler: handle })
+      app.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url, onRequest: handle, handler: handle })
+    }
+  }
+}
+
+async function sendError(request: FastifyRequest, { raw: response }: FastifyReply, thrown: unknown): Promise<void> {
+  if (response.destroyed || response.headersSent) {
+    response.destroy()
+    return
+  }
+  const error = toGatewayError(thrown)
+  if (error.status >= 500 && error.status !== 501) request.log.error({ err: thrown }, 'a gateway request failed')
+  const body = Buffer.from(`${error.message}\n`)
+  const headers = {
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-cache',
+    'content-length': String(body.length),
+    ...error.headers,
+  }
+  await send(response, request.method, { status: error.status, headers, body }, () => {})
+}
+
+async function answerTo(
+  blocks: BlockSource,
+  config: GatewayConfig,
+  request: FastifyRequest,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { method, headers } = request
+  const target = request.originalUrl
+  const origin = originOf(headers, target, config)
+  if (method === 'OPTIONS')
+    return { status: 204, headers: { allow: 'GET, HEAD, OPTIONS', 'access-control-max-age': '86400' }, body: undefined }
+  if (method !== 'GET' && method !== 'HEAD')
+    throw new GatewayError(405, 'Content can only be read.', { allow: 'GET, HEAD, OPTIONS' })
+  const url = pathOf(target)
+  const mark = url.indexOf('?')
+  const pathname = mark < 0 ? url : url.slice(0, mark)
+  const search = mark < 0 ? '' : url.slice(mark)
+  const query = new URLSearchParams(search)
+  const redirect = origin.kind === 'subdomain' ? undefined : redirectOfUri(pathname, query)
+  if (redirect) return redirect
+  const path = contentPath(origin, pathname)
+  const negotiated = negotiate(query.get('format'), headers.accept)
+  const moved = redirectToOrigin(origin, path, search, negotiated.format)
+  if (moved) return moved
+  refuseServiceWorker(request, origin)
+  const content: ContentRequest = { method, path, query, search, headers, origin, negotiated, signal }
+  return contentAnswer(blocks, content)
+}
+
+function contentPath(origin: Origin, pathname: string): ContentPath {
+  if (origin.kind !== 'subdomain') {
+    if (pathname.startsWith(subdomainRoute)) throw new GatewayError(404, 'Not found.')
+    return parseContentPath(pathname)
+  }
+  const label = origin.label!
+  if (origin.namespace === 'ipns') throw nameNotResolved(label)
+  return contentPathOf(label, pathname, `/ipfs/${label}`)
+}
+
+/** Formats that a browser only ever saves, and that programs ask for: they need no origin of their own. */
+const inert = new Set<string | undefined>(['raw', 'car', 'ipns-record'])
+
+/**
+ * Sends a browser to the origin of the root: from a path on the gateway's host, and from a subdomain that spells the CID another way.
+ * Path and query are kept. (Subdomain Gateway specification, "Location".)
+ */
+function redirectToOrigin(origin: Origin, path: ContentPath, search: string, format: string | undefined): Answer | undefined {
+  if (origin.kind === 'shared' || (origin.kind === 'parent' && inert.has(format))) return undefined
+  const label = labelOf(path.root)
+  if (origin.kind === 'subdomain' && origin.label!.toLowerCase() === label) return undefined
+  const host = origin.kind === 'parent' ? origin.host : origin.parent!
+  const rest = `${escapePath(path.segments)}${path.trailingSlash || path.segments.length === 0 ? '/' : ''}`
+  return { status: 301, headers: { location: `${origin.protocol}://${label}.ipfs.${host}${rest}${search}` }, body: undefined }
+}
+
+/** `/ipfs/?uri=ipfs://<cid>/<path>`, where browsers send links they hand over (Subdomain Gateway specification, "URI router"). */
+function redirectOfUri(pathname: string, query: URLSearchParams): Answer | undefined {
+  const uri = query.get('uri')
+  if (uri === null || !/^\/ip[fn]s\/?$/.test(pathname)) return undefined
+  const [, namespace, rest = ''] = /^(ipfs|ipns):\/\/(.+)$/is.exec(uri) ?? []
+  if (namespace === undefined) throw new GatewayError(400, 'uri has to begin with ipfs:// or ipns://.')
+  return { status: 301, headers: { location: `/${namespace.toLowerCase()}/${encodeURI(rest.toWellFormed())}` }, body: undefined }
+}
+
+/** A script that could answer for other content on the same host is not given to a browser that wants to install it. */
+function refuseServiceWorker({ headers }: FastifyRequest, origin: Origin): void {
+  if (headers['service-worker'] === 'script' && origin.kind !== 'subdomain') {
+    throw new GatewayError(400, 'A service worker can only be registered on the subdomain of its root.')
+  }
+}
