@@ -1,13 +1,25 @@
 import { defineConfig } from 'vitest/config'
 
+const shared = { testTimeout: 30_000, hookTimeout: 120_000, pool: 'forks' as const }
+
 export default defineConfig({
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
-    globalSetup: ['packages/server/test/setup/postgres.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 120_000,
-    pool: 'forks',
     // Two cores and a real PostgreSQL: more workers than this only make each other wait.
     maxWorkers: 2,
+    projects: [
+      // Pure: no process, no port, no database.
+      { test: { ...shared, name: 'fast', include: ['packages/{api,content}/test/**/*.test.ts'] } },
+      // Parts of the product against a real PostgreSQL and real files.
+      {
+        test: {
+          ...shared,
+          name: 'parts',
+          include: ['packages/{server,client,cli}/test/**/*.test.ts'],
+          globalSetup: ['packages/server/test/setup/postgres.ts'],
+        },
+      },
+      // The whole product from outside, as its users meet it; and what must never happen to them.
+      { test: { ...shared, name: 'acceptance', include: ['test/**/*.test.ts'], testTimeout: 120_000 } },
+    ],
   },
 })
