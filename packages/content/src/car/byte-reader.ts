@@ -38,9 +38,10 @@ export class ByteReader {
     this.#onPayload = onPayload
   }
 
-  /** Declares the next `payloadBytes` bytes to be the payload; `position` starts at 0 again. */
-  async beginPayload(payloadBytes: number, onPayload: OnPayload | undefined): Promise<void> {
+  /** Leaves out `skipBytes`, then declares the next `payloadBytes` to be the payload; `position` starts at 0 again. */
+  async beginPayload(skipBytes: number, payloadBytes: number, onPayload: OnPayload | undefined): Promise<void> {
     this.#undecided = undefined
+    await this.#skip(skipBytes)
     const rest = this.#chunk.subarray(this.#at)
     this.position = 0
     this.#onPayload = onPayload
@@ -77,18 +78,6 @@ export class ByteReader {
     return this.#gatherVarint()
   }
 
-  async skip(count: number): Promise<void> {
-    let left = count
-    for (;;) {
-      const step = Math.min(left, this.#chunk.length - this.#at)
-      this.#at += step
-      this.position += step
-      left -= step
-      if (left === 0) return
-      if (!(await this.#fill())) throw unexpectedEnd()
-    }
-  }
-
   /** Reads what follows the payload to the end of the stream and says how many bytes it was. Throws when the payload is incomplete. */
   async drainAfterPayload(): Promise<number> {
     while (await this.#fill());
@@ -106,6 +95,18 @@ export class ByteReader {
   /** Lets go of the stream. */
   async close(): Promise<void> {
     await this.#source.return?.()
+  }
+
+  async #skip(count: number): Promise<void> {
+    let left = count
+    for (;;) {
+      const step = Math.min(left, this.#chunk.length - this.#at)
+      this.#at += step
+      this.position += step
+      left -= step
+      if (left === 0) return
+      if (!(await this.#fill())) throw unexpectedEnd()
+    }
   }
 
   async #gather(count: number): Promise<Uint8Array> {

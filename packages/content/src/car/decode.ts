@@ -47,24 +47,23 @@ export async function decodeCar(source: AsyncIterable<Uint8Array>, options: Deco
   const reader = new ByteReader(source, signal)
   try {
     const header = await readHeader(reader, maxHeaderBytes)
-    let { version, roots, indexDistance } = { version: header.version, roots: [] as CID[], indexDistance: 0 }
-    if (header.version === 1) {
-      await reader.beginPayloadAtStart(onPayload)
-      roots = header.roots
-    } else {
-      const { dataOffset, dataBytes, indexOffset } = await readV2Header(reader)
-      await reader.beginPayload(dataBytes, onPayload)
-      const inner = await readHeader(reader, maxHeaderBytes)
-      if (inner.version !== 1) throw new ContentError('INVALID_CAR', `Invalid CAR version: ${inner.version} (expected 1)`)
-      roots = inner.roots
-      indexDistance = indexOffset === 0 ? 0 : indexOffset - dataOffset - dataBytes + 1
-    }
-    const blocks = readBlocks(reader, maxBlockBytes, version === 2 ? indexDistance : undefined)
-    return { version, roots, blocks, [Symbol.asyncDispose]: () => reader.close() }
+    if (header.version === 1) await reader.beginPayloadAtStart(onPayload)
+    const { roots, minTrailerBytes } =
+      header.version === 1 ? { roots: header.roots, minTrailerBytes: undefined } : await openV2(reader, maxHeaderBytes, onPayload)
+    const blocks = readBlocks(reader, maxBlockBytes, minTrailerBytes)
+    return { version: header.version, roots, blocks, [Symbol.asyncDispose]: () => reader.close() }
   } catch (error) {
     await reader.close()
     throw error
   }
+}
+
+async function openV2(reader: ByteReader, maxHeaderBytes: number, onPayload: OnPayload | undefined) {
+  const { paddingBytes, dataBytes, minTrailerBytes } = await readV2Header(reader)
+  await reader.beginPayload(paddingBytes, dataBytes, onPayload)
+  const inner = await readHeader(reader, maxHeaderBytes)
+  if (inner.version !== 1) throw new ContentError('INVALID_CAR', `Invalid CAR version: ${inner.version} (expected 1)`)
+  return { roots: inner.roots, minTrailerBytes }
 }
 
 /** `minTrailerBytes`: how much has to follow the payload of a CARv2; undefined for a CARv1. */

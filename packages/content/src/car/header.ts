@@ -8,11 +8,14 @@ const PRAGMA_BYTES = 11
 const V2_HEADER_BYTES = 40
 const V2_PREAMBLE_BYTES = PRAGMA_BYTES + V2_HEADER_BYTES
 
-/** Where a CARv2 says its parts are, counted from the start of the file. `indexOffset` 0: it has no index. */
+/** Where the parts of a CARv2 are. */
 interface CarV2Header {
-  dataOffset: number
+  /** Between this header and the CARv1 inside. */
+  paddingBytes: number
+  /** Of the CARv1 inside. */
   dataBytes: number
-  indexOffset: number
+  /** What has to follow it at least: 0, or up to the first byte of the index. */
+  minTrailerBytes: number
 }
 
 /** A section in the place of a header: the roots of a CARv1, or the pragma that announces a CARv2. */
@@ -42,8 +45,11 @@ export async function readV2Header(reader: ByteReader): Promise<CarV2Header> {
   if (dataOffset < V2_PREAMBLE_BYTES) throw invalid(`Invalid CARv2 data offset: ${dataOffset}`)
   if (dataBytes === 0) throw invalid('Invalid CARv2 data size: 0')
   if (indexOffset !== 0 && indexOffset < dataOffset + dataBytes) throw invalid(`Invalid CARv2 index offset: ${indexOffset}`)
-  await reader.skip(dataOffset - V2_PREAMBLE_BYTES)
-  return { dataOffset, dataBytes, indexOffset }
+  return {
+    paddingBytes: dataOffset - V2_PREAMBLE_BYTES,
+    dataBytes,
+    minTrailerBytes: indexOffset === 0 ? 0 : indexOffset - dataOffset - dataBytes + 1,
+  }
 }
 
 function safeUint64(view: DataView, at: number): number {
