@@ -3,6 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Fastify from 'fastify'
 import { guard } from './accounts/guard.ts'
 import { keyRoutes } from './accounts/routes.ts'
+import type { GatewayConfig } from './gateway/config.ts'
+import { gatewayRoutes, gatewayUrl } from './gateway/routes.ts'
 import { allowOrigin, answerPreflight } from './http/cors.ts'
 import { acceptJsonBodies } from './http/json-body.ts'
 import { rateLimit } from './http/rate-limit.ts'
@@ -16,10 +18,9 @@ const maxParamLength = 2_000
 const maxHeaderBytes = 64 * 1024
 
 /** Old clients know no path before theirs: on a host `api.*` the API is at the root. */
-function apiHostUrl(request: IncomingMessage): string | undefined {
-  const url = request.url ?? '/'
+function apiHostUrl(request: IncomingMessage, url: string): string {
   const isApiHost = request.headers.host?.toLowerCase().startsWith('api.')
-  return isApiHost && !/^\/api(\/|\?|$)/i.test(url) ? `/api${url}` : undefined
+  return isApiHost && !/^\/api(\/|\?|$)/i.test(url) ? `/api${url}` : url
 }
 
 async function notFound(_request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -48,24 +49,33 @@ function apiRoutes(service: Service, build: BuildInfo) {
   }
 }
 
+/** The URL a request is routed by: the host may say which face is meant. */
+function routeUrl(request: IncomingMessage, gateway: GatewayConfig): string {
+  const url = request.url ?? '/'
+  return gatewayUrl(request.headers, url, gateway) ?? apiHostUrl(request, url)
+}
+
 /** Every HTTP face of one service, not listening yet. */
 export async function createApp(service: Service, build: BuildInfo): Promise<FastifyInstance> {
+  const { GATEWAY_HOST: host, TRUST_PROXY } = service.config
+  const gateway: GatewayConfig = { host, trustProxy: TRUST_PROXY === 'yes' }
   const app = Fastify({
     loggerInstance: service.log,
     disableRequestLogging: true,
     exposeHeadRoutes: false,
-    trustProxy: service.config.TRUST_PROXY === 'yes',
+    trustProxy: gateway.trustProxy,
     routerOptions: { ignoreTrailingSlash: true, caseSensitive: false, maxParamLength },
     // Uploads may take hours; a stalled one is ended by its own idle timeout.
     requestTimeout: 0,
     keepAliveTimeout: 75_000,
     forceCloseConnections: 'idle',
     http: { maxHeaderSize: maxHeaderBytes, headersTimeout: 60_000 },
-    rewriteUrl: (request) => apiHostUrl(request as IncomingMessage) ?? request.url ?? '/',
+    rewriteUrl: (request) => routeUrl(request as IncomingMessage, gateway),
   })
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.setErrorHandler(replyError)
   app.setNotFoundHandler(notFound)
+  await app.register(gatewayRoutes({ blocks: service.blocks, config: gateway }))
   await app.register(healthRoutes({ ...service, build }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })
   return app as unknown as FastifyInstance
