@@ -42,6 +42,8 @@ export interface Representation {
   cacheControl: string
   /** Headers of this representation alone. */
   headers?: Record<string, string>
+  /** Conditions and ranges are for 200, which it is when left out. */
+  status?: number
   /** Undefined where the length is known only at the end; such a body has no ranges. */
   sizeBytes: number | undefined
   /** Opens the body, whole or from `range`. */
@@ -59,18 +61,25 @@ export function ipfsPath({ rootText, segments, trailingSlash }: ContentPath): st
  */
 export function represent(request: ContentRequest, resolution: Resolution, representation: Representation): Answer {
   const headers = headersOf(request, resolution, representation)
-  if (isUnchanged(request.headers['if-none-match'], representation.etag)) return { status: 304, headers, body: undefined }
-  const { sizeBytes } = representation
+  const { sizeBytes, status = 200 } = representation
+  const plain = status === 200
+  if (plain && isUnchanged(request.headers['if-none-match'], representation.etag))
+    return { status: 304, headers, body: undefined }
   const { range, 'if-range': ifRange } = request.headers
   headers['content-type'] = representation.contentType
   headers['accept-ranges'] = sizeBytes === undefined ? 'none' : 'bytes'
   if (sizeBytes === undefined) return { status: 200, headers, body: representation.open(undefined) }
-  if (range !== undefined && request.method === 'GET' && allowsRange(ifRange as string | undefined, representation.etag)) {
+  if (
+    plain &&
+    range !== undefined &&
+    request.method === 'GET' &&
+    allowsRange(ifRange as string | undefined, representation.etag)
+  ) {
     const ranges = parseRanges(range, sizeBytes)
     if (ranges) return partial(representation, sizeBytes, ranges, headers)
   }
   headers['content-length'] = String(sizeBytes)
-  return { status: 200, headers, body: representation.open(undefined) }
+  return { status, headers, body: representation.open(undefined) }
 }
 
 function headersOf(request: ContentRequest, { roots }: Resolution, representation: Representation): Record<string, string> {

@@ -9,6 +9,7 @@ import { carAnswer } from './car-answer.ts'
 import { directoryAnswer } from './directory-answer.ts'
 import { GatewayError } from './errors.ts'
 import { fileAnswer, isolation } from './file-answer.ts'
+import { redirectsAnswer } from './redirects-answer.ts'
 import { tarAnswer } from './tar-answer.ts'
 import { valueAnswer } from './value-page.ts'
 
@@ -23,6 +24,7 @@ const nativeFormats = new Map<number, { own: 'dag-json' | 'dag-cbor' | 'json' | 
 /** Follows the path of a request and answers with the representation that was negotiated. */
 export async function contentAnswer(blocks: BlockSource, request: ContentRequest): Promise<Answer> {
   const resolution = await resolve(blocks, request)
+  if (!('cid' in resolution)) return resolution
   if (resolution.remainder.length > 0) {
     throw new GatewayError(
       501,
@@ -37,10 +39,14 @@ export async function contentAnswer(blocks: BlockSource, request: ContentRequest
   return isUnixFs(resolution.cid) ? unixFsAnswer(blocks, request, resolution) : dataAnswer(request, resolution)
 }
 
-async function resolve(blocks: BlockSource, { path, headers, signal }: ContentRequest): Promise<Resolution> {
+/** Where the path leads, or what the site wants to be answered where it leads nowhere. */
+async function resolve(blocks: BlockSource, request: ContentRequest): Promise<Resolution | Answer> {
+  const { path, headers, signal } = request
   try {
     return await resolvePath(blocks, path.root, path.segments, { signal })
   } catch (error) {
+    const redirect = isContentError(error, 'PATH_NOT_FOUND') ? await redirectsAnswer(blocks, request) : undefined
+    if (redirect) return redirect
     if (isContentError(error, 'BLOCK_NOT_FOUND') && /\bonly-if-cached\b/i.test(headers['cache-control'] ?? '')) {
       throw new GatewayError(412, 'The content is not stored here.', {}, { cause: error })
     }

@@ -13,6 +13,7 @@ export interface FileAnswerOptions {
   etagCid?: string
   /** Name that the type is told by; from the URL when left out. */
   name?: string
+  /** Other than 200: a page of the site that says what went wrong, sent whole whatever the conditions. */
   status?: number
 }
 
@@ -39,6 +40,7 @@ export async function fileAnswer(
     cacheControl: immutable,
     headers: { ...dispositionOf(query, filename, path.segments.at(-1)), ...isolation(request, contentType) },
     sizeBytes,
+    status: options.status ?? 200,
     open: content.open,
   })
 }
