@@ -78,7 +78,8 @@ async function mountSmallDisk(sizeMiB: number) {
     return undefined
   }
   const end = async () => {
-    await run('umount', [path])
+    // Lazily: a test that failed may still have files open on it.
+    await run('umount', ['-l', path])
     await directory[Symbol.asyncDispose]()
   }
   return { path, end, remount: (mode: 'ro' | 'rw') => run('mount', ['-o', `remount,${mode}`, path]) }
