@@ -19,7 +19,15 @@ export default defineConfig({
         },
       },
       // The whole product from outside, as its users meet it; and what must never happen to them.
-      { test: { ...shared, name: 'acceptance', include: ['test/**/*.test.ts'], testTimeout: 120_000 } },
+      {
+        test: {
+          ...shared,
+          name: 'acceptance',
+          include: ['test/**/*.test.ts'],
+          globalSetup: ['test/setup/shared.ts'],
+          testTimeout: 120_000,
+        },
+      },
     ],
   },
 })

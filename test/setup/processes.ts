@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** The process that `pid` started; signals to the one that started it would not reach it when they cannot be caught. */
+export async function childOf(pid: number): Promise<number> {
+  const text =
+    process.platform === 'linux'
+      ? await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      : (await promisify(execFile)('pgrep', ['-P', String(pid)])).stdout
+  const child = Number(text.trim().split(/\s+/)[0])
+  if (!child) throw new Error(`Process ${pid} has no child.`)
+  return child
+}
+
+/** Resolves when the process is gone. */
+export async function waitForEnd(pid: number, timeoutMs = 20_000): Promise<void> {
+  for (const end = Date.now() + timeoutMs; isAlive(pid); await sleep(20)) {
+    if (Date.now() > end) throw new Error(`Process ${pid} still runs after ${timeoutMs} ms.`)
+  }
+}
