@@ -118,7 +118,7 @@ export async function startEmbedded({ dataDir, ...options }: EmbeddedOptions): P
 
 /** The URL of the embedded PostgreSQL that runs on `dataDir`, or undefined when none does. For a command beside a running server. */
 export async function findEmbedded(dataDir: string): Promise<string | undefined> {
-  const dir = clusterDirOf(dataDir)
+  const dir = await clusterDirOf(dataDir)
   const password = await findPassword(dir)
   if (!password) return undefined
   const running = await findPostmaster(dir)

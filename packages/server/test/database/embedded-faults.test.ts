@@ -93,6 +93,30 @@ test('takes the lock again when PostgreSQL resets all sessions because one of th
   expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
 })
 
+test.skipIf(process.platform !== 'linux')(
+  'keeps the directory for a server that has not had time to take its lock again',
+  async () => {
+    const dataDir = await temporaryDirectory()
+    const server = await hold(dataDir)
+    const sessions = await query<{ pid: number }>(
+      server.url,
+      `SELECT pid FROM pg_stat_activity WHERE usename = 'postgres' AND datname IS NOT NULL`,
+    )
+    expect(sessions).toHaveLength(1)
+    server.node.kill('SIGSTOP')
+    process.kill(sessions[0]!.pid, 'SIGKILL')
+    await untilDead(sessions[0]!.pid)
+    const refused = await hold(dataDir)
+    server.node.kill('SIGCONT')
+    expect(refused).toMatchObject({ code: 'CONFLICT', error: expect.stringContaining(`(pid ${server.node.pid})`) })
+    await sleep(500)
+    expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await server.stop()
+    expect(server.node.exitCode).toBe(0)
+    expect(await findEmbedded(dataDir)).toBeUndefined()
+  },
+)
+
 test.skipIf(process.platform !== 'linux')('recovers by itself after everything was killed at once', async () => {
   const dataDir = await temporaryDirectory()
   const first = await hold(dataDir, { mode: 'write' })

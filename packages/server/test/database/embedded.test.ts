@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { connect, createServer as createTcpServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -97,6 +97,15 @@ test('refuses a second server on the same directory and names the first', async 
   expect(second).toMatchObject({ code: 'CONFLICT' })
   expect(second.error).toBe(`Another Keepsake server is already running on ${dataDir} (pid ${process.pid}).`)
   expect(await query(first.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+})
+
+test('knows the directory by whatever link it is reached', async () => {
+  const dataDir = await temporaryDirectory()
+  const first = await start(dataDir)
+  const link = `${dataDir}-link`
+  await symlink(dataDir, link)
+  expect(await findEmbedded(link)).toBe(first.url)
+  expect((await hold(link)).code).toBe('CONFLICT')
 })
 
 test('lets one of many win when they start at once on a new directory', async () => {

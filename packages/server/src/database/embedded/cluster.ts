@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { chown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { chown, mkdir, mkdtemp, open, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { KeepsakeError } from '../../errors.ts'
 import { findBinaries } from './binaries.ts'
 import { isAlive } from './is-alive.ts'
@@ -22,8 +22,9 @@ export type Settings = Record<string, string>
 const majorVersion = '18'
 const passwordFile = 'keepsake-password'
 
-export function clusterDirOf(dataDir: string): string {
-  return join(resolve(dataDir), 'postgres')
+/** PostgreSQL's folder for `dataDir`, the same string by whatever links it is reached: it identifies the process that runs there. */
+export async function clusterDirOf(dataDir: string): Promise<string> {
+  return join(await realpath(dataDir).catch(() => resolve(dataDir)), 'postgres')
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
@@ -133,9 +134,9 @@ export async function prepareCluster(
   dataDirectory: string,
   options: { settings?: Settings | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<Cluster> {
-  const dataDir = resolve(dataDirectory)
-  await mkdir(dataDir, { recursive: true })
-  const dir = clusterDirOf(dataDir)
+  await mkdir(dataDirectory, { recursive: true })
+  const dir = await clusterDirOf(dataDirectory)
+  const dataDir = dirname(dir)
   await refuseForeignFiles(dir)
   const binaries = await findBinaries(join(dataDir, 'postgres-lib'))
   const runAs = await chooseRunAs(dir, [dataDir, join(binaries.binDir, 'postgres')])

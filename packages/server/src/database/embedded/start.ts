@@ -131,7 +131,7 @@ function wrongPassword(cluster: Cluster, cause: unknown): KeepsakeError {
 }
 
 /** What root makes in PostgreSQL's folder must stay usable when Keepsake runs as that folder's owner the next time. */
-async function giveToOwner({ runAs: { owner } }: Cluster, ...paths: string[]): Promise<void> {
+export async function giveToOwner({ runAs: { owner } }: Cluster, ...paths: string[]): Promise<void> {
   if (owner) for (const path of paths) await chown(path, owner.uid, owner.gid)
 }
 
