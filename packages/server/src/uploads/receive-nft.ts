@@ -1,8 +1,8 @@
 import type { Block } from '@keepsake/content/block.ts'
 import type { PackedToken, TokenFile } from '@keepsake/content/nft/token.ts'
 import { packToken } from '@keepsake/content/nft/token.ts'
-import { packDirectory } from '@keepsake/content/unixfs/directory.ts'
 import { packFile } from '@keepsake/content/unixfs/file.ts'
+import { fileTree } from '@keepsake/content/unixfs/tree.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { MultipartLimits, Part } from './multipart.ts'
 import { readParts } from './multipart.ts'
@@ -50,8 +50,9 @@ async function* packParts(
       continue
     }
     if (part.kind === 'text') throw new KeepsakeError('BAD_REQUEST', 'expected File part')
-    const { cid, dagBytes } = yield* packFile(part.bytes, { signal })
-    const directory = yield* packDirectory([{ name: part.fileName, cid, dagBytes }])
+    const tree = fileTree()
+    tree.add(part.fileName, yield* packFile(part.bytes, { signal }))
+    const directory = yield* tree.packTree({ signal })
     files.push({ path: part.field.split('.'), fileName: part.fileName, directory: directory.cid })
   }
   if (meta === undefined) throw new KeepsakeError('BAD_REQUEST', 'missing `meta` in multipart')
