@@ -3,6 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Fastify from 'fastify'
 import { guard } from './accounts/guard.ts'
 import { keyRoutes } from './accounts/routes.ts'
+import { openUcans } from './accounts/ucan.ts'
+import { userRoutes } from './accounts/user-routes.ts'
 import type { GatewayConfig } from './gateway/config.ts'
 import { gatewayRoutes, gatewayUrl } from './gateway/routes.ts'
 import { allowOrigin, answerPreflight } from './http/cors.ts'
@@ -29,8 +31,9 @@ async function notFound(_request: FastifyRequest, reply: FastifyReply): Promise<
 
 /** The native API, below `/api`. */
 function apiRoutes(service: Service, build: BuildInfo) {
-  const components = { ...service, build, rateLimit: rateLimit(service.config) }
   return async (app: FastifyInstance): Promise<void> => {
+    const ucans = await openUcans(service, service.didSeed)
+    const components = { ...service, build, ucans, rateLimit: rateLimit(service.config) }
     app.decorateRequest('caller', null)
     app.addHook('onRequest', allowOrigin)
     app.addHook('onRequest', guard(components))
@@ -44,6 +47,7 @@ function apiRoutes(service: Service, build: BuildInfo) {
       acceptJsonBodies(json, service.config.MAX_METADATA_BYTES)
       await json.register(statusRoutes(components))
       await json.register(keyRoutes(components))
+      await json.register(userRoutes(components))
       await json.register(uploadRecordRoutes(components))
     })
   }

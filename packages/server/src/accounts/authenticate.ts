@@ -1,3 +1,4 @@
+import type { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import type { KeyScope } from '../database/schema.ts'
 import { KeepsakeError } from '../errors.ts'
@@ -5,6 +6,14 @@ import type { KeyTokens } from './key-token.ts'
 import { foreignDigest } from './key-token.ts'
 import type { KeyRow } from './store.ts'
 import { findKeyByClaims, findKeyByForeignDigest, touchKey, userExists } from './store.ts'
+
+/** What a caller shows instead of a key: a UCAN or a Metaplex token. */
+export interface Credential {
+  /** What is worth knowing of it later; kept with each upload. Not the token itself. */
+  meta: Record<string, unknown>
+  /** @throws KeepsakeError where it is for other content than this */
+  checkContent(content: { root: CID; car: CID }): void
+}
 
 /** Who makes a request, and with what right. */
 export interface Caller {
@@ -18,6 +27,7 @@ export interface Caller {
   scope: KeyScope
   uploadsRestricted: boolean
   deletesRestricted: boolean
+  credential?: Credential
 }
 
 /** What a call may need. `manage` is deleting content and handling keys: only a key with scope `all` may. */

@@ -6,6 +6,8 @@ import type { RateLimit } from '../http/rate-limit.ts'
 import type { Caller, Right } from './authenticate.ts'
 import { authenticate, bearerToken, requireRight } from './authenticate.ts'
 import type { KeyTokens } from './key-token.ts'
+import type { Ucans } from './ucan.ts'
+import { isUcan } from './ucan-chain.ts'
 
 /** What a route says about itself beside its schema; the guard holds every request to it before its body is read. */
 export interface RouteRules {
@@ -13,6 +15,8 @@ export interface RouteRules {
   right?: Right
   /** The bit of `MAINTENANCE` the route needs; `r` when absent. */
   mode?: 'r' | 'w' | 'c'
+  /** Whether a UCAN may stand in for the key. */
+  ucan?: true
 }
 
 declare module 'fastify' {
@@ -28,12 +32,13 @@ export interface GuardComponents {
   database: Db
   keyTokens: KeyTokens
   rateLimit: RateLimit
+  ucans: Ucans
 }
 
 /** An `onRequest` hook: maintenance mode, then the key, then its rights, then its rate. */
 export function guard(components: GuardComponents) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const { right, mode = 'r' } = request.routeOptions.config
+    const { right, mode = 'r', ucan } = request.routeOptions.config
     if (!components.config.MAINTENANCE.includes(mode)) {
       throw new KeepsakeError(
         'ERROR_MAINTENANCE',
@@ -42,9 +47,12 @@ export function guard(components: GuardComponents) {
     }
     if (right === undefined) return
     const token = bearerToken(request.headers.authorization)
-    const caller = await authenticate(components, token)
+    // A UCAN is made anew for every request, so its maker is what is counted.
+    const agentDid = ucan && isUcan(token) ? String(request.headers['x-agent-did'] ?? '') : undefined
+    const caller =
+      agentDid === undefined ? await authenticate(components, token) : await components.ucans.authenticate(token, agentDid)
     requireRight(caller, right)
-    components.rateLimit.take(token, reply)
+    components.rateLimit.take(agentDid ?? token, reply)
     request.caller = caller
   }
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
+import { publicKeyOfDid } from './did.ts'
 import type { UserRow } from './store.ts'
-import { findUserByDid, findUserByEmail, insertUser, setUserDid } from './store.ts'
+import { findUserByEmail, insertUser, setUserDid } from './store.ts'
 
 export type User = UserRow
 
@@ -30,20 +31,9 @@ export async function getUserByEmail({ database }: Components, email: string): P
   return user
 }
 
-/** @throws KeepsakeError `ERROR_DID_NOT_FOUND` */
-export async function getUserByDid({ database }: Components, did: string): Promise<User> {
-  const user = await findUserByDid(database, did)
-  if (!user) throw new KeepsakeError('ERROR_DID_NOT_FOUND', `No user registered ${did}.`)
-  return user
-}
-
-/** did:key with an Ed25519 key: multicodec 0xed01, base58btc, 48 characters. Source: W3C did:key method, section 3.1. */
-const didPattern = /^did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}$/
-
 /** Registers the DID whose UCANs act for a user. One DID per user, and each only once. */
-export async function registerDid({ database }: Components, userId: number, did: unknown): Promise<string> {
-  if (typeof did !== 'string' || !didPattern.test(did))
-    throw new KeepsakeError('ERROR_INVALID_DID', 'Expected `did` to be a did:key of an Ed25519 key.')
+export async function registerDid({ database }: Components, userId: number, did: string): Promise<string> {
+  publicKeyOfDid(did)
   if (!(await setUserDid(database, userId, did))) throw new KeepsakeError('CONFLICT', 'Another user has registered this DID.')
   return did
 }

@@ -60,17 +60,17 @@ export async function receiveUpload(
   components: ReceiveComponents,
   request: FastifyRequest,
   caller: Caller,
-  check?: (received: Received) => void,
+  mimeType: string = request.headers['content-type'] ?? '',
 ): Promise<Nft> {
-  const mimeType = request.headers['content-type'] ?? ''
   const name = nameFrom(request.headers['x-name'])
   const body = openBody(components, request)
   return await withStaged(components, request, async (context) => {
     const received = await receiveBody(components, body, mimeType, context)
-    check?.(received)
+    caller.credential?.checkContent({ root: received.content.cid, car: received.part })
     return await recordUpload(components, caller, received, {
       mimeType: received.type === 'Car' ? 'application/car' : mimeType,
       name,
+      ...(caller.credential && { meta: caller.credential.meta }),
     })
   })
 }

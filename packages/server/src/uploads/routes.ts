@@ -2,8 +2,11 @@ import { Failure } from '@keepsake/api/errors.ts'
 import { Check, CidParams, ListQuery, Nft, success, Token } from '@keepsake/api/nft.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { requireRight } from '../accounts/authenticate.ts'
 import { callerOf } from '../accounts/guard.ts'
+import { authenticateMetaplex } from '../accounts/metaplex.ts'
 import type { Config } from '../config.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
 import { listOwnUploads } from './list.ts'
 import { receiveUpload, storeNft } from './receive.ts'
 import type { RecordComponents } from './record.ts'
@@ -11,6 +14,7 @@ import { checkContent, deleteUpload, getUpload, renameOwnUpload } from './upload
 
 export interface UploadComponents extends RecordComponents {
   config: Config
+  rateLimit: RateLimit
 }
 
 type CidRequest = FastifyRequest<{ Params: { cid: string } }>
@@ -27,7 +31,7 @@ export function uploadRoutes(components: UploadComponents) {
     app.route({
       method: 'POST',
       url: '/upload',
-      config: { right: 'upload', mode: 'c' },
+      config: { right: 'upload', mode: 'c', ucan: true },
       schema: {
         tags,
         summary: 'Store a file, a directory or a CAR',
@@ -37,6 +41,27 @@ export function uploadRoutes(components: UploadComponents) {
         response: { 200: success(Nft), '4xx': Failure },
       },
       handler: async (request) => ({ ok: true, value: await receiveUpload(components, request, callerOf(request)) }),
+    })
+    app.route({
+      method: 'POST',
+      url: '/metaplex/upload',
+      config: { mode: 'c' },
+      schema: {
+        tags,
+        summary: 'Store a CAR with the signature of a Solana key instead of an account',
+        description:
+          'The header `x-web3auth: Metaplex <jwt>` carries a JWT (EdDSA) whose issuer is the did:key of the Solana key, with `req.put.rootCID`, the root of the CAR, and `req.put.tags.solanaCluster`.',
+        headers: Type.Object({ 'x-web3auth': Type.String({ description: '`Metaplex <jwt>`' }) }),
+        consumes: ['application/car', 'application/vnd.ipld.car'],
+        response: { 200: success(Nft), '4xx': Failure },
+      },
+      attachValidation: true,
+      handler: async (request, reply) => {
+        const caller = await authenticateMetaplex(components, request.headers['x-web3auth'])
+        requireRight(caller, 'upload')
+        components.rateLimit.take(String(caller.credential?.meta.iss), reply)
+        return { ok: true, value: await receiveUpload(components, request, caller, 'application/car') }
+      },
     })
     app.route({
       method: 'POST',
