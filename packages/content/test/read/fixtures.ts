@@ -1,7 +1,11 @@
 import type { BlockSource } from '@keepsake/content/block.ts'
 import { ContentError } from '@keepsake/content/errors.ts'
 import { type ImportCandidate, type ImporterOptions, importer } from 'ipfs-unixfs-importer'
+import { fixedSize } from 'ipfs-unixfs-importer/chunker'
+import { balanced } from 'ipfs-unixfs-importer/layout'
 import { CID } from 'multiformats/cid'
+
+export { balanced, fixedSize }
 
 /** Blocks in memory, and a record of which were read, for tests that say how many blocks an answer may cost. */
 export class MemoryBlocks implements BlockSource {

@@ -43,10 +43,22 @@ export async function send(
     response.end()
   } catch (error) {
     if (!response.destroyed) onCut(error)
-    response.destroy()
+    cut(response)
     // Not waited for: the source may be the very thing that hangs.
     chunks.return?.().catch(() => {})
   }
+}
+
+/**
+ * Ends the connection so that the body cannot be taken for whole, after what was written has gone out: the missing last chunk or the
+ * missing bytes tell. HTTP/1.0 knows no other end of a body than the end of the connection, so there it is reset.
+ */
+function cut(response: ServerResponse): void {
+  const { socket } = response
+  if (!socket || socket.destroyed) return
+  if (response.req.httpVersion === '1.0') socket.resetAndDestroy()
+  else socket.destroySoon()
+  setTimeout(() => socket.destroy(), limits.stalledMs).unref()
 }
 
 /** A body that was opened and is not wanted gives back what it holds. */

@@ -1,0 +1,62 @@
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { BlockSource } from '@keepsake/content/block.ts'
+import type { GatewayConfig } from '@keepsake/server/gateway/config.ts'
+import { gatewayRoutes, gatewayUrl } from '@keepsake/server/gateway/routes.ts'
+import fastify, { type FastifyInstance } from 'fastify'
+
+export interface TestGateway extends AsyncDisposable {
+  app: FastifyInstance
+  port: number
+  /** Warnings and errors logged. */
+  logged: string[]
+  get(path: string, headers?: Record<string, string>, method?: string): Promise<TestAnswer>
+}
+
+export interface TestAnswer {
+  status: number
+  headers: IncomingHttpHeaders
+  body: Buffer
+  /** The connection ended before the body was whole. */
+  cut: boolean
+}
+
+/** A real server on loopback with the gateway and, beside it, an API and a website that content must never reach. */
+export async function startGateway(blocks: BlockSource, overrides: Partial<GatewayConfig> = {}): Promise<TestGateway> {
+  const config: GatewayConfig = { host: 'gateway.example', trustProxy: false, ...overrides }
+  const logged: string[] = []
+  const stream = { write: (line: string) => void logged.push(line) }
+  const app = fastify({
+    logger: { level: 'warn', stream },
+    rewriteUrl: (request) => gatewayUrl(request.headers, request.url ?? '/', config) ?? request.url ?? '/',
+  })
+  app.get('/', async () => 'the website')
+  app.get('/api/secret', async () => 'the API')
+  app.post('/api/secret', async () => 'the API')
+  await app.register(gatewayRoutes({ blocks, config }))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  return {
+    app,
+    port,
+    logged,
+    get: (path, headers = {}, method = 'GET') => send(port, path, headers, method),
+    [Symbol.asyncDispose]: () => app.close(),
+  }
+}
+
+/** Sends a request as it is written: `fetch` would resolve dots in the path and refuse the Host header. */
+function send(port: number, path: string, headers: Record<string, string>, method: string): Promise<TestAnswer> {
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = []
+      const answered = (cut: boolean) =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks), cut })
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () => answered(false))
+      response.on('error', () => answered(true))
+    })
+    sent.on('error', reject)
+    sent.end()
+  })
+}
