@@ -2,7 +2,7 @@ import type { CID } from 'multiformats/cid'
 import type { AbortOptions, Block, BlockSource } from '../block.ts'
 import { ContentError } from '../errors.ts'
 import { cidOfLink, decodeUnixFs, type UnixFsNode } from '../unixfs/read/node.ts'
-import { type RawLink, sameBytes, scanDagPb } from '../unixfs/read/scan.ts'
+import { findDagPbLink, sameBytes } from '../unixfs/read/scan.ts'
 import { HAMT_HASH_CODE, hamtHash, hamtPrefix } from './hash.ts'
 
 const encoder = new TextEncoder()
@@ -36,7 +36,7 @@ export async function findInHamt(
     const slot = hash.take(bits)
     if (slot === undefined) return undefined
     const prefix = encoder.encode(hamtPrefix(slot, prefixLength(bits)))
-    const link = findSlot(shard.bytes, prefix)
+    const link = findDagPbLink(shard.bytes, prefix, false)
     if (!link) return undefined
     const cid = cidOfLink(link)
     if (link.name.length > prefix.length)
@@ -68,16 +68,6 @@ function slotBits(cid: CID, node: UnixFsNode): number {
     return bits
   }
   throw new ContentError('INVALID_BLOCK', `Block ${cid} should be part of a sharded directory and is not.`)
-}
-
-function findSlot(block: Uint8Array, prefix: Uint8Array): RawLink | undefined {
-  let found: RawLink | undefined
-  scanDagPb(block, (link) => {
-    if (!sameBytes(link.name.subarray(0, prefix.length), prefix)) return false
-    found = link
-    return true
-  })
-  return found
 }
 
 /** Hands the bits of a hash out, most significant first. */

@@ -5,7 +5,7 @@ import { type Expanded, type Visit, walk } from '../../dag/walk.ts'
 import { ContentError } from '../../errors.ts'
 import { findInHamt, prefixLengthOf } from '../../hamt/find.ts'
 import { cidOfLink, decodeUnixFs } from './node.ts'
-import { type RawLink, sameBytes, scanDagPb } from './scan.ts'
+import { findDagPbLink, type RawLink, scanLinks } from './scan.ts'
 
 /** One name in a directory. */
 export interface DirectoryEntry {
@@ -55,14 +55,8 @@ export async function findInDirectory(
   const node = decodeUnixFs(directory.cid, directory.bytes)
   if (node.type === 'hamt-sharded-directory') return findInHamt(withIdentity(blocks), directory, name, options)
   if (node.type !== 'directory') return undefined
-  const wanted = encoder.encode(name)
-  let found: CID | undefined
-  scanDagPb(directory.bytes, (link) => {
-    if (!sameBytes(link.name, wanted)) return false
-    found = cidOfLink(link)
-    return true
-  })
-  return found && { cid: found, shards: [] }
+  const link = findDagPbLink(directory.bytes, encoder.encode(name), true)
+  return link && { cid: cidOfLink(link), shards: [] }
 }
 
 function visitDirectory(blocks: BlockSource, cid: CID, { signal, bytes }: ListDirectoryOptions): AsyncGenerator<Shard> {
@@ -74,16 +68,12 @@ function expand(bytes: Uint8Array, { cid }: Visit<undefined>): Expanded<undefine
   const entries: DirectoryEntry[] = []
   const children: Visit<undefined>[] = []
   if (node.type === 'directory') {
-    scanDagPb(bytes, (link) => {
-      entries.push(entryOf(link, 0))
-      return false
-    })
+    scanLinks(bytes, (link) => entries.push(entryOf(link, 0)))
   } else if (node.type === 'hamt-sharded-directory') {
     const prefix = prefixLengthOf(cid, node)
-    scanDagPb(bytes, (link) => {
+    scanLinks(bytes, (link) => {
       if (link.name.length > prefix) entries.push(entryOf(link, prefix))
       else children.push({ cid: cidOfLink(link), info: undefined })
-      return false
     })
   } else throw new ContentError('INVALID_BLOCK', `Block ${cid} is not a directory.`)
   return { value: { block: { cid, bytes }, entries }, children }

@@ -2,7 +2,7 @@ import { CID } from 'multiformats/cid'
 import { ContentError } from '../../errors.ts'
 import { DAG_PB, RAW } from '../../hash/cid.ts'
 import { FieldReader } from './protobuf.ts'
-import { dagPbData, type RawLink, scanDagPb } from './scan.ts'
+import { dagPbData, type RawLink, scanLinks } from './scan.ts'
 
 /** In the order of their numbers in the specification. */
 const types = ['raw', 'directory', 'file', 'metadata', 'symlink', 'hamt-sharded-directory'] as const
@@ -110,10 +110,7 @@ export function isDirectory(node: UnixFsNode): boolean {
 /** The CIDs behind the links of a dag-pb block, in order. */
 export function linkedCids(block: Uint8Array): CID[] {
   const cids: CID[] = []
-  scanDagPb(block, (link) => {
-    cids.push(cidOfLink(link))
-    return false
-  })
+  scanLinks(block, (link) => cids.push(cidOfLink(link)))
   return cids
 }
 

@@ -36,21 +36,15 @@ function readLink(bytes: Uint8Array): RawLink {
   return link
 }
 
-/**
- * Goes over a dag-pb block (DAG-PB specification, "Serial Format") without building objects for what is not asked for: looking up
- * one name in a directory of thousands is the commonest thing a gateway does. Links come in the order of the block; returning
- * `true` from `onLink` ends the scan early, and then `data` may be missing.
- */
-export function scanDagPb(block: Uint8Array, onLink: (link: RawLink) => boolean | undefined): { data: Uint8Array | undefined } {
+/** Hands out the links of a dag-pb block in their order (DAG-PB specification, "Serial Format"). Throws `INVALID_BLOCK`. */
+export function scanLinks(block: Uint8Array, onLink: (link: RawLink) => void): void {
   const reader = new FieldReader(block)
-  let data: Uint8Array | undefined
   while (!reader.done) {
     const key = reader.varint()
-    if (key === DATA) data = reader.bytes()
-    else if (key !== LINKS) throw broken('it has a field that is not known')
-    else if (onLink(readLink(reader.bytes()))) break
+    if (key === LINKS) onLink(readLink(reader.bytes()))
+    else if (key === DATA) reader.span()
+    else throw broken('it has a field that is not known')
   }
-  return { data }
 }
 
 /** The `Data` field of a dag-pb block: what UnixFS says about the node. Links are passed over. */
@@ -59,11 +53,41 @@ export function dagPbData(block: Uint8Array): Uint8Array | undefined {
   let data: Uint8Array | undefined
   while (!reader.done) {
     const key = reader.varint()
-    const field = key === DATA || key === LINKS ? reader.bytes() : undefined
-    if (field === undefined) throw broken('it has a field that is not known')
-    if (key === DATA) data = field
+    if (key === DATA) data = reader.bytes()
+    else if (key === LINKS) reader.span()
+    else throw broken('it has a field that is not known')
   }
   return data
+}
+
+/**
+ * The first link whose name begins with `name`, or is `name` where `whole` says so. Makes no object for the links it passes over:
+ * this is what a gateway does for every file in a directory.
+ */
+export function findDagPbLink(block: Uint8Array, name: Uint8Array, whole: boolean): RawLink | undefined {
+  const fields = new FieldReader(block)
+  const link = new FieldReader(block)
+  while (!fields.done) {
+    const key = fields.varint()
+    if (key !== DATA && key !== LINKS) throw broken('it has a field that is not known')
+    fields.span()
+    if (key === DATA) continue
+    const { spanStart, spanEnd } = fields
+    link.restart(spanStart, spanEnd)
+    while (!link.done) {
+      const linkKey = link.varint()
+      link.skip(linkKey)
+      if (linkKey === LINK_NAME && isAt(block, link.spanStart, link.spanEnd, name, whole))
+        return readLink(block.subarray(spanStart, spanEnd))
+    }
+  }
+  return undefined
+}
+
+function isAt(bytes: Uint8Array, start: number, end: number, name: Uint8Array, whole: boolean): boolean {
+  if (whole ? end - start !== name.length : end - start < name.length) return false
+  for (let i = 0; i < name.length; i++) if (bytes[start + i] !== name[i]) return false
+  return true
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
