@@ -4,6 +4,7 @@ export const Version = Type.Object(
   { version: Type.String(), commit: Type.String(), branch: Type.String(), mode: Type.String() },
   { title: 'Version' },
 )
+export type Version = Type.Static<typeof Version>
 
 export const Stats = Type.Object(
   {

@@ -1,0 +1,9 @@
+import type { Command } from 'commander'
+
+/** Listed here for the help; `main.ts` hands them to the server's own process before this program sees them. */
+export function addOperatorCommands(program: Command): void {
+  program.commandsGroup('On the machine of the server:')
+  program.command('users').description('create and list users').helpOption(false)
+  program.command('keys').description('create, import, list and revoke API keys').helpOption(false)
+  program.command('index').description('rebuild the block index from the shards, or check it').helpOption(false)
+}
