@@ -22,6 +22,7 @@ export interface FactPayloads {
 export const clock = [
   { at: '17 * * * *', job: 'collect-garbage' },
   { at: '43 3 * * *', job: 'compact-tallies' },
+  { at: '29 4 * * 0', job: 'sweep-blobs' },
 ] as const
 
 export type FactName = keyof typeof pipeline

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import type { BlockEntry } from './shard-writer.ts'
 
@@ -174,6 +174,30 @@ export async function takeLooseShard({ kysely }: Db, shardId: number, deleteByte
       )
     if (deleted.numAffectedRows !== 1n) return false
     await deleteBytes()
+    return true
+  })
+}
+
+/** Those of the CAR CIDs that have no row. */
+export async function findUnknownShards({ kysely }: Db, cids: readonly CID[]): Promise<CID[]> {
+  const { rows } = await sql<{ cid: Uint8Array }>`
+    select cid from unnest(${cids.map((cid) => cid.bytes)}::bytea[]) as given (cid)
+    where not exists (select from shard where shard.cid = given.cid)`.execute(kysely)
+  return rows.map(({ cid }) => CID.decode(cid))
+}
+
+/**
+ * Deletes the bytes of a shard that has no row. A row is entered for the time of it, so that an upload of the same bytes, which enters it too,
+ * waits until they are gone and then writes them again. False where there is a row by now.
+ */
+export async function takeUnknownShard({ kysely }: Db, cid: CID, deleteBytes: () => Promise<void>): Promise<boolean> {
+  return await kysely.transaction().execute(async (tx) => {
+    const { rows } = await sql<{
+      id: number
+    }>`insert into shard (cid, size_bytes) values (${cid.bytes}, 0) on conflict do nothing returning id`.execute(tx)
+    if (rows.length === 0) return false
+    await deleteBytes()
+    await sql`delete from shard where cid = ${cid.bytes}`.execute(tx)
     return true
   })
 }
