@@ -104,7 +104,10 @@ describe('a sharded directory that lies', () => {
       }))
       below = await put(blocks, 0x70, dagPb.encode({ Data, Links }))
     }
+    blocks.read.length = 0
     await expect(resolvePath(blocks, below, ['a'])).rejects.toMatchObject({ code: 'PATH_NOT_FOUND' })
+    // 64 bits are eight levels of 256 slots: the root, and one block a level.
+    expect(blocks.read).toHaveLength(9)
   })
 })
 

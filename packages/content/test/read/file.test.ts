@@ -82,6 +82,20 @@ describe('readFile', () => {
     expect(needed).toHaveLength(path)
   })
 
+  it('reads one leaf for exactly its bytes, and two for a byte more', async () => {
+    const { blocks, root } = await imported(layouts['one level'])
+    for (const [offset, length, leaves] of [
+      [10_000, 1000, 1],
+      [9_999, 1001, 2],
+      [10_000, 1001, 2],
+      [10_999, 1, 1],
+    ] as const) {
+      blocks.read.length = 0
+      expect(await collect(readFile(blocks, root, { offset, length }))).toHaveLength(length)
+      expect(blocks.read, `${offset}+${length}`).toHaveLength(1 + leaves)
+    }
+  })
+
   it('yields views of the blocks and copies nothing', async () => {
     const { blocks, root } = await imported(layouts['one level'])
     const buffers = new Set<ArrayBufferLike>()
@@ -172,9 +186,12 @@ describe('readFile with nodes that lie', () => {
     const blocks = new MemoryBlocks()
     let bomb = await put(blocks, 0x70, fileNode([]))
     for (let level = 0; level < 10; level++) bomb = await put(blocks, 0x70, fileNode(Array(1000).fill({ cid: bomb, size: 0 })))
+    const byte = await put(blocks, 0x55, new TextEncoder().encode('x'))
+    const parts = [{ cid: byte, size: 1 }, ...Array(1000).fill({ cid: bomb, size: 0 }), { cid: byte, size: 1 }]
+    const root = await put(blocks, 0x70, fileNode(parts))
     blocks.read.length = 0
-    expect(await collect(readFile(blocks, bomb))).toHaveLength(0)
-    expect(blocks.read).toHaveLength(1)
+    expect(await collect(readFile(blocks, root))).toHaveLength(2)
+    expect(blocks.read).toHaveLength(3)
   })
 
   it('refuses a file of 65 levels and reads one of 64', async () => {

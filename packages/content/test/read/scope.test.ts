@@ -59,6 +59,14 @@ describe('scopedBlocks', () => {
     expect(await scoped(blocks, root, [], { scope: 'all' })).toEqual(expected)
   })
 
+  it('reads a block that is linked a hundred times once', async () => {
+    const blocks = new MemoryBlocks()
+    const leaf = await put(blocks, 0x55, sampleBytes(10))
+    const root = await put(blocks, 0x71, dagCbor.encode(Array(100).fill(leaf)))
+    expect(await scoped(blocks, root, [], { scope: 'all' })).toEqual([root, leaf].map(String))
+    expect(blocks.read).toHaveLength(2)
+  })
+
   it('puts the blocks of the path first', async () => {
     const { blocks, root, at } = await sample()
     const expected = [root, at('dir/b')].map(String)

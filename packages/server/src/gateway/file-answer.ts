@@ -32,6 +32,7 @@ export async function fileAnswer(
   const content = openFile(blocks, request, file, node)
   const contentType = typeOfName(filename ?? options.name ?? path.segments.at(-1) ?? '') ?? (await content.sniff())
   if (negotiated.format === 'json' && !negotiated.orAnything && !contentType.startsWith('application/json')) {
+    await content.close()
     throw new GatewayError(406, `The content is ${contentType}, not JSON; ask for it without "json".`)
   }
   return represent(request, resolution, {
@@ -59,6 +60,8 @@ export function isolation({ origin }: ContentRequest, contentType: string): Reco
 interface OpenFile {
   sniff(): Promise<string>
   open(range: ByteRange | undefined): Body
+  /** Gives back what `sniff` began to read where it is not sent after all. */
+  close(): Promise<void>
 }
 
 function openFile(blocks: BlockSource, { method, headers, signal }: ContentRequest, file: Block, node: UnixFsNode): OpenFile {
@@ -67,6 +70,7 @@ function openFile(blocks: BlockSource, { method, headers, signal }: ContentReque
     return {
       sniff: async () => typeOfBytes(node.data, true),
       open: (range) => (range ? node.data.subarray(range.offset, range.offset + range.length) : node.data),
+      close: async () => {},
     }
   }
   const read = (range?: ByteRange) => readFile(blocks, file.cid, { ...range, bytes: file.bytes, signal })
@@ -78,9 +82,11 @@ function openFile(blocks: BlockSource, { method, headers, signal }: ContentReque
       const { value: first = new Uint8Array(0) } = await reading.next()
       // The block that told the type is the first one to be sent: it need not be read twice.
       if (whole) begun = { first, rest: reading }
+      else await reading.return(undefined)
       return typeOfBytes(first, false)
     },
     open: (range) => (begun && !range ? resume(begun) : read(range)),
+    close: async () => void (await begun?.rest.return(undefined)),
   }
 }
 

@@ -1,3 +1,4 @@
+import { allowsRange } from '@keepsake/server/gateway/conditions.ts'
 import { CID } from 'multiformats/cid'
 import { identity } from 'multiformats/hashes/identity'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -89,6 +90,7 @@ describe('a file', () => {
     expect((await gateway.get(`${urlOf('dir')}/a%2520b.txt`)).status).toBe(200)
     expect((await gateway.get(`${urlOf('dir')}/a%20b.txt`)).status).toBe(404)
     expect((await gateway.get(`${urlOf('dir')}/a%zzb.txt`)).status).toBe(400)
+    expect((await gateway.get(`${urlOf('dir')}/${'long'.repeat(500)}`)).body.toString()).toMatch(/no link named "longlong/)
     expect((await gateway.get(`${urlOf('dir')}/50%25%20off/.././small.txt`)).status).toBe(200)
     expect((await gateway.get(`${urlOf('dir')}/../../../../small.txt`)).status).toBe(200)
   })
@@ -239,6 +241,7 @@ describe('a range', () => {
     for (const other of ['"other"', `W/${etag}`, 'Sun, 22 Nov 2026 00:00:00 GMT']) {
       expect((await range('bytes=0-1', { 'If-Range': other })).status, other).toBe(200)
     }
+    expect(allowsRange('W/"same"', 'W/"same"')).toBe(false)
   })
 })
 

@@ -53,19 +53,25 @@ async function* allBlocks(
   { duplicates, signal }: ScopeOptions,
   met: Set<string>,
 ): AsyncGenerator<Block> {
-  const isMet = (link: CID) => !duplicates && met.has(keyOf(link))
   const expand = (block: Uint8Array, visit: Visit<undefined>) => {
     const children: Visit<undefined>[] = []
     const links = linksOf(visit.cid, block)
     if (!links)
       throw new ContentError('UNSUPPORTED_CODEC', `What block ${visit.cid} links to cannot be read: its codec is not known.`)
-    for (const link of links) if (!isMet(link)) children.push({ cid: link, info: undefined })
+    for (const link of duplicates ? links : unmet(links, met)) children.push({ cid: link, info: undefined })
     return { value: { cid: visit.cid, bytes: block }, children }
   }
   const enter = ({ cid: next }: Visit<undefined>) => duplicates || (!met.has(keyOf(next)) && met.add(keyOf(next)) !== undefined)
   for await (const block of walk(withIdentity(blocks), { cid, info: undefined }, expand, { signal, bytes, enter })) {
     if (!isIdentity(block.cid)) yield block
   }
+}
+
+/** Links that nobody met yet, each once: what will be left out need not be read. */
+function unmet(links: readonly CID[], met: ReadonlySet<string>): CID[] {
+  const listed = new Map<string, CID>()
+  for (const link of links) if (!met.has(keyOf(link))) listed.set(keyOf(link), listed.get(keyOf(link)) ?? link)
+  return [...listed.values()]
 }
 
 async function* entityBlocks(
