@@ -1,9 +1,12 @@
+import * as dagPb from '@ipld/dag-pb'
 import type { BlockSource } from '@keepsake/content/block.ts'
 import { ContentError } from '@keepsake/content/errors.ts'
+import { UnixFS } from 'ipfs-unixfs'
 import { type ImportCandidate, type ImporterOptions, importer } from 'ipfs-unixfs-importer'
 import { fixedSize } from 'ipfs-unixfs-importer/chunker'
 import { balanced } from 'ipfs-unixfs-importer/layout'
 import { CID } from 'multiformats/cid'
+import { sha256 } from 'multiformats/hashes/sha2'
 
 export { balanced, fixedSize }
 
@@ -70,6 +73,17 @@ export async function importFiles(
   }
   if (!root) throw new Error('Nothing was imported.')
   return { root, byPath }
+}
+
+/** Stores a UnixFS node made by hand: for what no importer would make. */
+export async function putUnixFs(
+  blocks: MemoryBlocks,
+  init: ConstructorParameters<typeof UnixFS>[0],
+  links: readonly { name?: string; cid: CID }[] = [],
+): Promise<CID> {
+  const Links = links.map(({ name = '', cid }) => ({ Name: name, Tsize: 1, Hash: cid }))
+  const bytes = dagPb.encode({ Data: new UnixFS(init).marshal(), Links })
+  return blocks.add(CID.createV1(dagPb.code, await sha256.digest(bytes)), bytes)
 }
 
 /** Bytes that look random and are the same in every run. */

@@ -1,10 +1,8 @@
-import * as dagPb from '@ipld/dag-pb'
-import { UnixFS } from 'ipfs-unixfs'
 import { unpackTar } from 'modern-tar'
 import { CID } from 'multiformats/cid'
 import { sha256 } from 'multiformats/hashes/sha2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Imported, importFiles, MemoryBlocks } from '../../../content/test/read/fixtures.ts'
+import { type Imported, importFiles, MemoryBlocks, putUnixFs } from '../../../content/test/read/fixtures.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 
 const blocks = new MemoryBlocks()
@@ -131,23 +129,19 @@ describe('a sharded directory', () => {
 
 describe('what a directory may hold', () => {
   it('a symbolic link, which is answered as its target and not followed', async () => {
-    const target = new UnixFS({ type: 'symlink', data: Buffer.from('../elsewhere') })
-    const link = await put(dagPb.encode({ Data: target.marshal(), Links: [] }))
+    const link = await putUnixFs(blocks, { type: 'symlink', data: Buffer.from('../elsewhere') })
     const { status, headers, body } = await gateway.get(`/ipfs/${link}`)
     expect([status, headers['content-type'], body.toString()]).toEqual([200, 'inode/symlink', '../elsewhere'])
     expect(headers['content-security-policy']).toBe('sandbox')
   })
 
   it('names that would lead a TAR out of its folder, which are refused with a status', async () => {
-    const directory = (links: { Name: string; Hash: CID }[]) =>
-      put(
-        dagPb.encode({ Data: new UnixFS({ type: 'directory' }).marshal(), Links: links.map((link) => ({ ...link, Tsize: 1 })) }),
-      )
+    const directory = (links: { name: string; cid: CID }[]) => putUnixFs(blocks, { type: 'directory' }, links)
     const leaf = at('dir/plain/words.txt')
-    for (const Name of ['../out', '..', 'a/../../out', 'zero\0byte']) {
-      expect((await gateway.get(`/ipfs/${await directory([{ Name, Hash: leaf }])}?format=tar`)).status, Name).toBe(400)
+    for (const name of ['../out', '..', 'a/../../out', 'zero\0byte']) {
+      expect((await gateway.get(`/ipfs/${await directory([{ name, cid: leaf }])}?format=tar`)).status, name).toBe(400)
     }
-    const inside = await directory([{ Name: 'sub', Hash: await directory([{ Name: '../file', Hash: leaf }]) }])
+    const inside = await directory([{ name: 'sub', cid: await directory([{ name: '../file', cid: leaf }]) }])
     const { status, body } = await gateway.get(`/ipfs/${inside}?format=tar`)
     expect(status).toBe(200)
     expect((await unpackTar(body)).map(({ header }) => header.name.replace(/\/$/, ''))).toContain(`${inside}/file`)

@@ -13,7 +13,7 @@ export interface TestGateway extends AsyncDisposable {
   get(path: string, headers?: Record<string, string>, method?: string): Promise<TestAnswer>
 }
 
-export interface TestAnswer {
+interface TestAnswer {
   status: number
   headers: IncomingHttpHeaders
   body: Buffer

@@ -3,7 +3,7 @@ import type { Block, BlockSource } from '@keepsake/content/block.ts'
 import { fileBlocks } from '@keepsake/content/unixfs/read/file.ts'
 import type { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
-import { fixedSize, importFiles, MemoryBlocks, sampleBytes } from '../../../content/test/read/fixtures.ts'
+import { fixedSize, importFiles, MemoryBlocks, putUnixFs, sampleBytes } from '../../../content/test/read/fixtures.ts'
 import { startGateway } from './gateway.ts'
 
 const chunkSize = 64 * 1024
@@ -117,14 +117,8 @@ describe('a client', () => {
         }
       },
     }
-    const { encode } = await import('@ipld/dag-pb')
-    const { UnixFS } = await import('ipfs-unixfs')
-    const { sha256 } = await import('multiformats/hashes/sha2')
-    const { CID: Cid } = await import('multiformats/cid')
-    const parts = Array.from({ length: 64 }, () => root)
-    const file = new UnixFS({ type: 'file', blockSizes: parts.map(() => BigInt(content.length)) })
-    const node = encode({ Data: file.marshal(), Links: parts.map((Hash) => ({ Name: '', Tsize: 1, Hash })) })
-    const huge = blocks.add(Cid.createV1(0x70, await sha256.digest(node)), node)
+    const parts = Array.from({ length: 64 }, () => ({ cid: root }))
+    const huge = await putUnixFs(blocks, { type: 'file', blockSizes: parts.map(() => BigInt(content.length)) }, parts)
     await using gateway = await startGateway(source)
     const received = await new Promise<number>((resolve, reject) => {
       const sent = request({ host: '127.0.0.1', port: gateway.port, path: `/ipfs/${huge}` }, (response) => {
