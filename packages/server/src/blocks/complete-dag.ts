@@ -49,7 +49,8 @@ export async function completeDag(
   })
 }
 
-async function walkPresent(
+/** Walks from `start` over the blocks the index knows. Shards of `ownShards` are preferred as the place of a block. */
+export async function walkPresent(
   { database, blocks }: Components,
   start: CID[],
   ownShards: ReadonlySet<number>,

@@ -22,31 +22,29 @@ export async function locateBlocks({ kysely }: Db, multihashes: readonly Uint8Ar
   return rows
 }
 
-/** Inserts a shard's row, or touches the one that is there; `fresh` tells which. The row stays locked until the transaction ends. */
-export async function upsertShard({ kysely }: Db, cid: CID, sizeBytes: number): Promise<{ id: number; fresh: boolean }> {
-  const { rows } = await sql<{ id: number; fresh: boolean }>`
-    insert into shard (cid, size_bytes) values (${cid.bytes}, ${sizeBytes})
-    on conflict (cid) do update set stored_at = clock_timestamp()
-    returning id, xmax = 0 as fresh`.execute(kysely)
-  return rows[0]!
+export async function countBlocks({ kysely }: Db, shardId: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*) from block where shard_id = ${shardId}`.execute(kysely)
+  return rows[0]!.count
 }
 
 /** Rows in one statement: enough to be quick, few enough that its text stays in the low megabytes. */
 const entriesPerStatement = 10_000
 
-export async function insertBlocks(db: Db, shardId: number, entries: readonly BlockEntry[]): Promise<void> {
+export async function insertBlocks({ kysely }: Db, shardId: number, entries: readonly BlockEntry[]): Promise<void> {
   for (let at = 0; at < entries.length; at += entriesPerStatement) {
-    await blockInsert(shardId, entries.slice(at, at + entriesPerStatement)).execute(db.kysely)
+    const batch = entries.slice(at, at + entriesPerStatement)
+    await sql`
+      insert into block (multihash, shard_id, byte_offset, byte_length)
+      select multihash, ${shardId}::bigint, byte_offset, byte_length from ${entryRows(batch)} on conflict do nothing`.execute(
+      kysely,
+    )
   }
 }
 
-function blockInsert(shardId: number, entries: readonly BlockEntry[]): RawBuilder<unknown> {
+function entryRows(entries: readonly BlockEntry[]): RawBuilder<unknown> {
   return sql`
-    insert into block (multihash, shard_id, byte_offset, byte_length)
-    select multihash, ${shardId}::bigint, byte_offset, byte_length
-    from unnest(${entries.map((e) => e.multihash)}::bytea[], ${entries.map((e) => e.offset)}::bigint[], ${entries.map((e) => e.length)}::integer[])
-      as entry (multihash, byte_offset, byte_length)
-    on conflict do nothing`
+    unnest(${entries.map((e) => e.multihash)}::bytea[], ${entries.map((e) => e.offset)}::bigint[], ${entries.map((e) => e.length)}::integer[])
+      as entry (multihash, byte_offset, byte_length)`
 }
 
 export interface ContentRow {
@@ -54,29 +52,46 @@ export interface ContentRow {
   completeAt: Date | null
 }
 
+export interface NewContent {
+  cid: CID
+  dagBytes: number | undefined
+  complete: boolean
+  shard: { cid: CID; sizeBytes: number; entries: readonly BlockEntry[] }
+}
+
 /**
- * Notes that a content's blocks lie (at least) in this shard. What is known already is kept: a size is not replaced, and what
- * was complete stays complete.
+ * Enters a shard with its blocks, and the content they are of. The shard's row, new or known, stays locked until the transaction ends. What
+ * is known of the content is kept: a size is not replaced, and what was complete stays complete. One statement, because this is done for every
+ * upload; only large shards need more.
  */
-export async function upsertContent(
-  { kysely }: Db,
-  content: { cid: CID; dagBytes: number | undefined; complete: boolean; shardId: number },
-): Promise<ContentRow> {
-  const { rows } = await sql<ContentRow>`
-    with content_row as (
+export async function insertContent(db: Db, { cid, dagBytes, complete, shard }: NewContent): Promise<ContentRow> {
+  const { rows } = await sql<ContentRow & { shardId: number }>`
+    with shard_row as (
+      insert into shard (cid, size_bytes) values (${shard.cid.bytes}, ${shard.sizeBytes})
+      on conflict (cid) do update set stored_at = clock_timestamp(), size_bytes = excluded.size_bytes
+      returning id
+    ), block_rows as (
+      insert into block (multihash, shard_id, byte_offset, byte_length)
+      select multihash, shard_row.id, byte_offset, byte_length from shard_row, ${entryRows(shard.entries.slice(0, entriesPerStatement))}
+      on conflict do nothing
+    ), content_row as (
       insert into content as known (cid, dag_bytes, complete_at)
-      values (${content.cid.toV1().bytes}, ${content.dagBytes ?? null}, ${content.complete ? new Date() : null})
+      values (${cid.toV1().bytes}, ${dagBytes ?? null}, ${complete ? new Date() : null})
       on conflict (cid) do update set
         dag_bytes = coalesce(known.dag_bytes, excluded.dag_bytes),
         complete_at = coalesce(known.complete_at, excluded.complete_at)
-      returning id, complete_at as "completeAt"
+      returning id, complete_at
     ), reference as (
-      insert into content_shard (content_id, shard_id) select id, ${content.shardId} from content_row on conflict do nothing
+      insert into content_shard (content_id, shard_id) select content_row.id, shard_row.id from content_row, shard_row on conflict do nothing
     ), settled as (
-      delete from missing_block using content_row where content_id = content_row.id and content_row."completeAt" is not null
+      delete from missing_block using content_row where content_id = content_row.id and content_row.complete_at is not null
     )
-    select * from content_row`.execute(kysely)
-  return rows[0]!
+    select content_row.id, content_row.complete_at as "completeAt", shard_row.id as "shardId" from content_row, shard_row`.execute(
+    db.kysely,
+  )
+  const { shardId, ...content } = rows[0]!
+  await insertBlocks(db, shardId, shard.entries.slice(entriesPerStatement))
+  return content
 }
 
 export interface IncompleteContent {

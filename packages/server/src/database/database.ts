@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect } from 'kysely'
 import { Pool, types } from 'pg'
 import { KeepsakeError } from '../errors.ts'
 import type { DatabaseLogger } from './logger.ts'
+import { PreparingClient } from './prepared.ts'
 import type { Schema } from './schema.ts'
 
 /** Typed SQL and the pool below it, which graphile-worker shares. Both are ended by `close`. */
@@ -110,6 +111,7 @@ async function checkServer(pool: Pool, { url, waitTimeoutMs = 15_000, logger }: 
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, maxConnections = 20, logger } = options
   const pool = new Pool({
+    Client: PreparingClient,
     connectionString: url,
     application_name: 'keepsake',
     max: maxConnections,

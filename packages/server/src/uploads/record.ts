@@ -1,12 +1,11 @@
 import type { Nft } from '@keepsake/api/nft.ts'
-import type { CID } from 'multiformats/cid'
 import type { Caller } from '../accounts/authenticate.ts'
 import type { BlobStore } from '../blobs/blobs.ts'
 import { keepContent } from '../blocks/content.ts'
 import type { Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { Received } from './received.ts'
-import { findUpload, upsertUpload } from './store.ts'
+import { upsertUpload } from './store.ts'
 import { toNft } from './uploads.ts'
 
 export interface RecordComponents {
@@ -22,11 +21,6 @@ export interface UploadLabels {
   meta?: Record<string, unknown>
 }
 
-/** How an upload spells its root: as the CAR had it. */
-function spelling(cid: CID): string {
-  return cid.toString()
-}
-
 /**
  * Makes a received upload true: names its shard, indexes its blocks, enters the claim, and records the fact, in one transaction.
  * Whatever is acknowledged after this survives a power cut; whatever fails before leaves nothing that anybody can see.
@@ -38,15 +32,15 @@ export async function recordUpload(
   labels: UploadLabels,
 ): Promise<Nft> {
   const { database, facts } = components
-  const sourceCid = spelling(received.content.cid)
   return await database.kysely.transaction().execute(async (kysely) => {
     const db = { kysely }
     const content = await keepContent(db, received.content)
-    await upsertUpload(db, {
+    const row = await upsertUpload(db, {
       userId: caller.userId,
       keyId: caller.keyId,
       contentId: content.id,
-      sourceCid,
+      // As the CAR had it: a CIDv0 stays one.
+      sourceCid: received.content.cid.toString(),
       type: received.type,
       mimeType: labels.mimeType,
       name: labels.name,
@@ -56,8 +50,6 @@ export async function recordUpload(
       parts: [received.part],
     })
     if (content.completeAt === null) await facts.record(db, 'shard:indexed', { contentId: content.id })
-    const row = await findUpload(db, caller.userId, sourceCid)
-    if (!row) throw new Error(`The upload of ${sourceCid} vanished inside its own transaction.`)
     return toNft(row)
   })
 }

@@ -52,17 +52,22 @@ export interface NewUpload {
  * Inserts a user's claim on a content, or renews it: then it is live again, says what the newest request said, knows the parts of
  * all of them, and keeps when, by which key and with which files it was made first. (nft.storage, `create_upload`.)
  */
-export async function upsertUpload({ kysely }: Db, upload: NewUpload): Promise<void> {
+export async function upsertUpload({ kysely }: Db, upload: NewUpload): Promise<UploadRow> {
   const now = new Date()
   const name = upload.name ?? `Upload at ${now.toISOString()}`
-  await sql`
-    insert into upload as known (user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, parts, created_at)
-    values (${upload.userId}, ${upload.keyId}, ${upload.contentId}, ${upload.sourceCid}, ${upload.type}, ${upload.mimeType}, ${name},
-            ${upload.scope}, ${JSON.stringify(upload.files)}, ${JSON.stringify(upload.meta)}, ${upload.parts.map(String)}, ${now})
-    on conflict (user_id, source_cid) do update set
-      deleted_at = null, type = excluded.type, name = excluded.name, mime_type = excluded.mime_type, meta = excluded.meta,
-      updated_at = clock_timestamp(),
-      parts = known.parts || array(select p from unnest(excluded.parts) p where p <> all (known.parts))`.execute(kysely)
+  const { rows } = await sql<UploadRow>`
+    with upload as (
+      insert into upload as known (user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, parts, created_at)
+      values (${upload.userId}, ${upload.keyId}, ${upload.contentId}, ${upload.sourceCid}, ${upload.type}, ${upload.mimeType}, ${name},
+              ${upload.scope}, ${JSON.stringify(upload.files)}, ${JSON.stringify(upload.meta)}, ${upload.parts.map(String)}, ${now})
+      on conflict (user_id, source_cid) do update set
+        deleted_at = null, type = excluded.type, name = excluded.name, mime_type = excluded.mime_type, meta = excluded.meta,
+        updated_at = clock_timestamp(),
+        parts = known.parts || array(select p from unnest(excluded.parts) p where p <> all (known.parts))
+      returning *
+    )
+    select ${rowColumns} from upload join content on content.id = upload.content_id`.execute(kysely)
+  return rows[0]!
 }
 
 export async function findUpload({ kysely }: Db, userId: number, sourceCid: string): Promise<UploadRow | undefined> {

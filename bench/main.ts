@@ -1,0 +1,20 @@
+// npm run bench -- upload|directory|small|read|list: measures a server started for it, on loopback, with fsync on, and prints each result beside a
+// physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
+import { benchDirectory } from './directory.ts'
+import { benchList } from './list.ts'
+import { benchRead } from './read.ts'
+import { benchSmall } from './small.ts'
+import { benchUpload } from './upload.ts'
+
+const benches = { upload: benchUpload, directory: benchDirectory, small: benchSmall, read: benchRead, list: benchList }
+
+const [name, ...args] = process.argv.slice(2)
+const bench = benches[name as keyof typeof benches]
+if (!bench) {
+  process.stderr.write(
+    `Usage: npm run bench -- ${Object.keys(benches).join('|')}\n  upload --huge also stores 8 GiB; list --rows N fills N uploads (1000000)\n`,
+  )
+  process.exitCode = 2
+} else {
+  await bench(args)
+}
