@@ -33,7 +33,9 @@ async function run(args: readonly string[]): Promise<number> {
   if (forOperator) return await runOperator(forOperator)
   const context: Context = { env: process.env, signal: interruption(), progress: progressOn(process.stderr) }
   try {
-    await createProgram(context).parseAsync(args, { from: 'user' })
+    const program = createProgram(context)
+    if (args.length === 0) program.outputHelp()
+    else await program.parseAsync(args, { from: 'user' })
     return exitCodes.ok
   } catch (error) {
     context.progress.end()

@@ -36,10 +36,5 @@ export function createProgram(context: Context): Command {
   // Subcommands inherit what is set above when they are added.
   for (const add of [addStore, addStatus, addList, addGet, addRm, addCheck, addLogin, addVersion]) add(program, context)
   addOperatorCommands(program)
-  program.action((_options, command: Command) => {
-    const [unknown] = command.args
-    if (unknown !== undefined) command.error(`error: unknown command '${unknown}'`, { exitCode: 2 })
-    program.outputHelp()
-  })
   return program
 }

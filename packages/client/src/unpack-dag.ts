@@ -6,7 +6,7 @@ import { prefixLengthOf } from '@keepsake/content/hamt/find.ts'
 import { DAG_PB } from '@keepsake/content/hash/cid.ts'
 import { checkName } from '@keepsake/content/unixfs/path.ts'
 import type { UnixFsNode } from '@keepsake/content/unixfs/read/node.ts'
-import { cidOfLink, decodeUnixFs, isFile, linkedCids, sizeOfFile } from '@keepsake/content/unixfs/read/node.ts'
+import { decodeUnixFs, isFile, linkedCids, sizeOfFile } from '@keepsake/content/unixfs/read/node.ts'
 import type { CID } from 'multiformats/cid'
 
 /** What a UnixFS DAG holds. Names on `path` are checked: none of them is `..`, none holds a `/`. The root's path is empty. */

@@ -5,8 +5,10 @@ import { cut } from './text.ts'
 export interface Progress {
   /** Begins a new phase: `label` names it; `totalBytes` undefined where it is not known. */
   begin(label: string, totalBytes: number | undefined): void
-  /** Bytes done of the present phase. */
-  update(doneBytes: number): void
+  /** Begins a phase in which things are counted, not bytes. */
+  beginCount(label: string, total: number): void
+  /** Bytes done of the present phase, or things. */
+  update(done: number): void
   /** Says something above the bar. */
   note(line: string): void
   /** Takes the bar away. */
@@ -46,16 +48,23 @@ function meter() {
   }
 }
 
-function lineOf(label: string, done: number, total: number | undefined, speed: number | undefined): string {
+interface Phase {
+  label: string
+  total: number | undefined
+  unit: 'bytes' | 'things'
+}
+
+function lineOf({ label, total, unit }: Phase, done: number, speed: number | undefined): string {
+  const format = unit === 'bytes' ? formatBytes : (count: number) => count.toLocaleString('en-US')
   const parts: string[] = []
-  if (total === undefined) parts.push(`${label}  ${formatBytes(done)}`)
+  if (total === undefined) parts.push(done === 0 ? `${label} …` : `${label}  ${format(done)}`)
   else {
     const share = total === 0 ? 1 : done / total
     parts.push(`${label} ${bar(share)} ${String(Math.floor(Math.min(1, share) * 100)).padStart(3)}%`)
-    parts.push(`${formatBytes(done)} of ${formatBytes(total)}`)
+    parts.push(`${format(done)} of ${format(total)}`)
   }
-  if (speed !== undefined) {
-    parts.push(`${formatBytes(Math.round(speed))}/s`)
+  if (speed !== undefined && done > 0) {
+    parts.push(`${format(Math.round(speed))}/s`)
     if (total !== undefined && speed > 0 && done < total) parts.push(`${formatSeconds((total - done) / speed)} left`)
   }
   return parts.join('  ')
@@ -65,28 +74,30 @@ function lineOf(label: string, done: number, total: number | undefined, speed: n
 export function progressOn(output: Output, options: { quiet?: boolean | undefined } = {}): Progress {
   const isShown = output.isTTY === true && !options.quiet && process.env.TERM !== 'dumb'
   const pace = meter()
-  let phase: { label: string; total: number | undefined } | undefined
+  let phase: Phase | undefined
   let done = 0
   let drawnAt = 0
   const draw = (now: number) => {
     if (!phase) return
     drawnAt = now
-    const line = lineOf(phase.label, done, phase.total, pace.speed(done, now))
+    const line = lineOf(phase, done, pace.speed(done, now))
     output.write(clearLine + cut(line, (output.columns ?? 80) - 1))
   }
   const clear = () => {
     if (isShown && phase) output.write(clearLine)
   }
+  const begin = (next: Phase) => {
+    clear()
+    phase = next
+    done = 0
+    pace.reset()
+    if (isShown) draw(performance.now())
+  }
   return {
-    begin(label, totalBytes) {
-      clear()
-      phase = { label, total: totalBytes }
-      done = 0
-      pace.reset()
-      if (isShown) draw(performance.now())
-    },
-    update(doneBytes) {
-      done = doneBytes
+    begin: (label, totalBytes) => begin({ label, total: totalBytes, unit: 'bytes' }),
+    beginCount: (label, total) => begin({ label, total, unit: 'things' }),
+    update(nowDone) {
+      done = nowDone
       if (!isShown) return
       const now = performance.now()
       if (now - drawnAt >= redrawMs) draw(now)

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
 import type { KeyScope } from '../database/schema.ts'
 import type { KeyClaims } from './key-token.ts'
@@ -75,6 +76,27 @@ export async function findUserByEmail({ kysely }: Db, email: string): Promise<Us
     .select(userColumns)
     .where((eb) => eb(eb.fn('lower', ['email']), '=', email.toLowerCase()))
     .executeTakeFirst()
+}
+
+export interface ListedUser {
+  id: number
+  email: string | null
+  name: string | null
+  createdAt: Date
+  /** Live uploads. */
+  uploads: number
+  /** Keys that are not revoked. */
+  keys: number
+}
+
+/** Users by id, from the one after `afterId` on. */
+export async function listUsersAfter({ kysely }: Db, afterId: number, limit: number): Promise<ListedUser[]> {
+  const { rows } = await sql<ListedUser>`
+    select "user".id, email, name, created_at as "createdAt",
+      (select coalesce(sum(uploads), 0)::bigint from upload_tally t where t.user_id = "user".id) as uploads,
+      (select count(*) from api_key k where k.user_id = "user".id and k.deleted_at is null) as keys
+    from "user" where id > ${afterId} order by id limit ${limit}`.execute(kysely)
+  return rows
 }
 
 /** Inserts a user; undefined where the subject or the e-mail address is taken. */

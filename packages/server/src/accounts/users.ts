@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import { publicKeyOfDid } from './did.ts'
-import type { UserRow } from './store.ts'
-import { findUserByEmail, insertUser, setUserDid } from './store.ts'
+import type { ListedUser, UserRow } from './store.ts'
+import { findUserByEmail, insertUser, listUsersAfter, setUserDid } from './store.ts'
 
 export type User = UserRow
+export type { ListedUser } from './store.ts'
 
 interface Components {
   database: Db
@@ -22,6 +23,19 @@ export async function createUser({ database }: Components, input: { email: strin
   const user = await insertUser(database, { subject: `keepsake:${randomUUID()}`, email, name: input.name ?? null })
   if (!user) throw new KeepsakeError('CONFLICT', `${email} has an account already.`)
   return user
+}
+
+const listedAtOnce = 1000
+
+/** Every user, the oldest first. */
+export async function* listUsers({ database }: Components): AsyncGenerator<ListedUser> {
+  for (let after = 0; ; ) {
+    const page = await listUsersAfter(database, after, listedAtOnce)
+    yield* page
+    const last = page.at(-1)
+    if (last === undefined || page.length < listedAtOnce) return
+    after = last.id
+  }
 }
 
 /** @throws KeepsakeError `NOT_FOUND` */

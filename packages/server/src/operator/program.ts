@@ -1,0 +1,17 @@
+import { Command } from 'commander'
+import type { Context } from './context.ts'
+import { addIndex } from './index-command.ts'
+import { addKeys } from './keys.ts'
+import { addUsers } from './users.ts'
+
+/** The operator's part of the `keepsake` command line. */
+export function createProgram(context: Context): Command {
+  const program = new Command('keepsake')
+    .description('Commands on the machine of the server. They work beside a running server and without one.')
+    .option('--verbose', 'show where an error comes from')
+    .helpOption('-h, --help', 'show help')
+    .showSuggestionAfterError()
+    .exitOverride()
+  for (const add of [addUsers, addKeys, addIndex]) add(program, context)
+  return program
+}
