@@ -23,9 +23,9 @@ export const ApiKey = Type.Object(
 export type ApiKey = Type.Static<typeof ApiKey>
 
 export const NewApiKey = Type.Object({
-  name: Type.String({ minLength: 1, maxLength: 255 }),
+  name: Type.String({ minLength: 1, maxLength: 255, examples: ['website'] }),
   scope: Type.Optional(KeyScope),
   expires: Type.Optional(Type.String({ format: 'date-time', description: 'After this instant the key is refused.' })),
 })
 
-export const DeleteApiKey = Type.Object({ id: Type.Union([Type.Integer(), Type.String()]) })
+export const DeleteApiKey = Type.Object({ id: Type.Union([Type.Integer({ examples: [7] }), Type.String()]) })

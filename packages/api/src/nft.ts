@@ -72,7 +72,12 @@ export type Nft = Type.Static<typeof Nft>
 export const Check = Type.Object({ cid: Type.String(), pin: Pin, deals: Type.Array(Deal) }, { title: 'Check' })
 export type Check = Type.Static<typeof Check>
 
-export const CidParams = Type.Object({ cid: Type.String({ description: 'A CID, version 0 or 1.' }) })
+export const CidParams = Type.Object({
+  cid: Type.String({
+    description: 'A CID, version 0 or 1.',
+    examples: ['bafkreidvbhs33ighmljlvr7zbv2ywwzcmp5adtf4kqvlly67cy56bdtmve'],
+  }),
+})
 
 export const ListQuery = Type.Object({
   before: Type.Optional(

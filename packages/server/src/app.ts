@@ -11,6 +11,8 @@ import { allowOrigin, answerPreflight } from './http/cors.ts'
 import { acceptJsonBodies } from './http/json-body.ts'
 import { rateLimit } from './http/rate-limit.ts'
 import { replyError } from './http/reply-error.ts'
+import { collectRoutes } from './openapi/document.ts'
+import { openApiRoutes } from './openapi/routes.ts'
 import type { Service } from './service.ts'
 import { healthRoutes, statusRoutes } from './status/routes.ts'
 import type { BuildInfo } from './status/version.ts'
@@ -46,6 +48,7 @@ function apiRoutes(service: Service, build: BuildInfo) {
     await app.register(async (json) => {
       acceptJsonBodies(json, service.config.MAX_METADATA_BYTES)
       await json.register(statusRoutes(components))
+      await json.register(openApiRoutes(components))
       await json.register(keyRoutes(components))
       await json.register(userRoutes(components))
       await json.register(uploadRecordRoutes(components))
@@ -79,6 +82,7 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.setErrorHandler(replyError)
   app.setNotFoundHandler(notFound)
+  await collectRoutes(app as unknown as FastifyInstance, { config: service.config, build })
   await app.register(gatewayRoutes({ blocks: service.blocks, config: gateway }))
   await app.register(healthRoutes({ ...service, build }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })

@@ -46,6 +46,11 @@ export const statusOfCode = {
 
 export type ErrorCode = keyof typeof statusOfCode
 
+/** A code as the native API writes it: plain mistakes were `HTTP_ERROR` there, whatever they were. */
+export function nativeCodeOf(code: ErrorCode): string {
+  return code === 'BAD_REQUEST' || code === 'NOT_FOUND' ? 'HTTP_ERROR' : code
+}
+
 /** The one error type of the server. `message` is written for the person who gets it; `cause` is for the log. */
 export class KeepsakeError extends Error {
   override readonly name = 'KeepsakeError'
@@ -60,9 +65,8 @@ export class KeepsakeError extends Error {
     return statusOfCode[this.code]
   }
 
-  /** The code as the native API writes it: plain mistakes were `HTTP_ERROR` there, whatever they were. */
   get nativeCode(): string {
-    return this.code === 'BAD_REQUEST' || this.code === 'NOT_FOUND' ? 'HTTP_ERROR' : this.code
+    return nativeCodeOf(this.code)
   }
 }
 

@@ -40,6 +40,11 @@ const rightsOfScope: Record<KeyScope, readonly Right[]> = {
   pins: ['pins'],
 }
 
+/** The scopes of a key that give `right`. */
+export function scopesWith(right: Right): KeyScope[] {
+  return (Object.keys(rightsOfScope) as KeyScope[]).filter((scope) => rightsOfScope[scope].includes(right))
+}
+
 interface Components {
   database: Db
   keyTokens: KeyTokens

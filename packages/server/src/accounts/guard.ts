@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
-import { KeepsakeError } from '../errors.ts'
+import { type ErrorCode, KeepsakeError } from '../errors.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
 import type { Caller, Right } from './authenticate.ts'
 import { authenticate, bearerToken, requireRight } from './authenticate.ts'
@@ -17,6 +17,8 @@ export interface RouteRules {
   mode?: 'r' | 'w' | 'c'
   /** Whether a UCAN may stand in for the key. */
   ucan?: true
+  /** Codes the route itself may answer, beside those that follow from the above. */
+  errors?: readonly ErrorCode[]
 }
 
 declare module 'fastify' {

@@ -53,17 +53,23 @@ export function keyRoutes(components: AccountComponents) {
       method: 'GET',
       url: '/internal/tokens',
       config: { right: 'manage' },
-      schema: { tags: ['keys'], summary: 'List your API keys', response: { 200: success(Type.Array(ApiKey)), '4xx': Failure } },
+      schema: {
+        tags: ['keys'],
+        operationId: 'listKeys',
+        summary: 'List your API keys',
+        response: { 200: success(Type.Array(ApiKey)), '4xx': Failure },
+      },
       handler: async (request) => ({ ok: true, value: (await listKeys(components, callerOf(request))).map(toApiKey) }),
     })
     app.route({
       method: 'POST',
       url: '/internal/tokens',
-      config: { right: 'manage', mode: 'w' },
+      config: { right: 'manage', mode: 'w', errors: ['ERROR_DUPLICATE_KEY_NAME'] },
       // The noun says what is wrong in the original's words.
       attachValidation: true,
       schema: {
         tags: ['keys'],
+        operationId: 'createKey',
         summary: 'Create an API key',
         body: NewApiKey,
         response: { 200: success(ApiKey), '4xx': Failure },
@@ -81,11 +87,12 @@ export function keyRoutes(components: AccountComponents) {
     app.route({
       method: 'DELETE',
       url: '/internal/tokens',
-      config: { right: 'manage', mode: 'w' },
+      config: { right: 'manage', mode: 'w', errors: ['NOT_FOUND'] },
       // The noun says what is wrong in the original's words.
       attachValidation: true,
       schema: {
         tags: ['keys'],
+        operationId: 'revokeKey',
         summary: 'Revoke an API key',
         body: DeleteApiKey,
         response: { 200: Type.Object({ ok: Type.Literal(true) }), '4xx': Failure },

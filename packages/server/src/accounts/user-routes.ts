@@ -36,7 +36,7 @@ export function userRoutes(components: UserComponents) {
     app.route({
       method: 'POST',
       url: '/user/did',
-      config: { right: 'manage', mode: 'w' },
+      config: { right: 'manage', mode: 'w', errors: ['ERROR_INVALID_DID', 'CONFLICT', 'ERROR_ACCOUNT_RESTRICTED'] },
       attachValidation: true,
       schema: {
         tags,
@@ -58,7 +58,7 @@ export function userRoutes(components: UserComponents) {
     app.route({
       method: 'POST',
       url: '/ucan/token',
-      config: { right: 'upload', mode: 'w', ucan: true },
+      config: { right: 'upload', mode: 'w', ucan: true, errors: ['ERROR_DID_NOT_FOUND'] },
       schema: {
         tags,
         operationId: 'createRootUcan',

@@ -23,6 +23,7 @@ export function healthRoutes(components: StatusComponents) {
       url: '/health',
       schema: {
         tags: ['service'],
+        operationId: 'getHealth',
         summary: 'Whether this server can store and read right now',
         response: { 200: Health, 503: Health },
       },
@@ -43,7 +44,12 @@ export function statusRoutes(components: StatusComponents) {
     app.route({
       method: 'GET',
       url: '/version',
-      schema: { tags: ['service'], summary: 'Version and maintenance mode', response: { 200: Version } },
+      schema: {
+        tags: ['service'],
+        operationId: 'getVersion',
+        summary: 'Version and maintenance mode',
+        response: { 200: Version },
+      },
       handler: async () => ({ ...build, mode: config.MAINTENANCE }),
     })
     app.route({
@@ -51,6 +57,7 @@ export function statusRoutes(components: StatusComponents) {
       url: '/stats',
       schema: {
         tags: ['service'],
+        operationId: 'getStats',
         summary: 'How much is stored',
         response: { 200: Type.Object({ ok: Type.Literal(true), data: Stats }) },
       },

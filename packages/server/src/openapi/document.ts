@@ -1,0 +1,68 @@
+import swagger from '@fastify/swagger'
+import type { FastifyInstance } from 'fastify'
+import type { Config } from '../config.ts'
+import type { BuildInfo } from '../status/version.ts'
+import { documentRules } from './rules.ts'
+import { shareSchemas } from './share-schemas.ts'
+import type { OpenApiDocument } from './types.ts'
+
+const introduction = `Store NFT data, get it back by its CID, and check what is promised about it. The native API is that of nft.storage: its clients work here unchanged.
+
+Every answer is JSON: \`{ "ok": true, "value": … }\`, or \`{ "ok": false, "error": { "code", "message" } }\` where \`code\` is a word to branch on and \`message\` a sentence to read. Dates are RFC 3339, sizes are bytes. Paths may end in a slash. Pages of any origin may call.
+
+On a host name that begins with \`api.\` the paths below work without \`/api\` too.`
+
+const tags = [
+  { name: 'uploads', description: 'Store, list, check and remove.' },
+  { name: 'keys', description: 'The API keys of your account.' },
+  { name: 'users', description: 'Your account: what it may do, and who may upload on its behalf (UCANs).' },
+  { name: 'service', description: 'About this server.' },
+]
+
+const securitySchemes = {
+  apiKey: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An API key: `Authorization: Bearer KEY`.' },
+  ucan: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'A UCAN whose audience is the DID of this service and whose proofs lead to a root token it issued.',
+  },
+  agentDid: { type: 'apiKey', in: 'header', name: 'x-agent-did', description: 'The DID that issued the UCAN.' },
+  metaplex: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-web3auth',
+    description: '`Metaplex JWT`: a JWT signed with a Solana key, good for one root CID.',
+  },
+} as const
+
+/** Collects the schemas of all routes registered after this one that have a tag. */
+export async function collectRoutes(
+  app: FastifyInstance,
+  { config, build }: { config: Config; build: BuildInfo },
+): Promise<void> {
+  await app.register(swagger, {
+    mode: 'dynamic',
+    hideUntagged: true,
+    stripBasePath: false,
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Keepsake',
+        version: build.version,
+        description: introduction,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: config.PUBLIC_URL }],
+      tags,
+      components: { securitySchemes },
+    },
+    transform: ({ schema, url, route }) => ({ schema: schema && documentRules({ schema, route }), url }),
+    transformObject: (made) => shareSchemas(('openapiObject' in made ? made.openapiObject : {}) as OpenApiDocument) as object,
+  })
+}
+
+/** The description of this server's HTTP API (OpenAPI 3.1). The app must be ready. */
+export function openApiDocument(app: FastifyInstance): OpenApiDocument {
+  return app.swagger() as unknown as OpenApiDocument
+}

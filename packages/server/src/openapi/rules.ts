@@ -1,0 +1,85 @@
+import { STATUS_CODES } from 'node:http'
+import { Failure } from '@keepsake/api/errors.ts'
+import type { FastifySchema, RouteOptions } from 'fastify'
+import Type from 'typebox'
+import { scopesWith } from '../accounts/authenticate.ts'
+import type { RouteRules } from '../accounts/guard.ts'
+import { type ErrorCode, nativeCodeOf, statusOfCode } from '../errors.ts'
+
+type Responses = Record<string, object>
+
+const keyErrors: ErrorCode[] = [
+  'EXPECTED_BEARER_STRING',
+  'ERROR_MALFORMED_TOKEN',
+  'ERROR_USER_NOT_FOUND',
+  'ERROR_TOKEN_NOT_FOUND',
+  'ERROR_TOKEN_EXPIRED',
+  'ERROR_TOKEN_BLOCKED',
+  'ERROR_TOKEN_SCOPE',
+  'ERROR_RATE_LIMITED',
+]
+const ucanErrors: ErrorCode[] = ['ERROR_AGENT_DID_REQUIRED', 'ERROR_INVALID_UCAN']
+const uploadErrors: ErrorCode[] = ['BAD_REQUEST', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE', 'ERROR_INVALID_NAME', 'ERROR_NO_SPACE']
+const cidErrors: ErrorCode[] = ['ERROR_INVALID_CID', 'NOT_FOUND']
+const jsonErrors: ErrorCode[] = ['BAD_REQUEST', 'ERROR_INVALID_JSON', 'PAYLOAD_TOO_LARGE']
+
+/** Every code a route may answer, from what it says about itself: a rule that the server enforces is a rule that is documented. */
+function errorsOf(rules: RouteRules, schema: FastifySchema): ErrorCode[] {
+  const hasCid = Object.hasOwn((schema.params as { properties?: object } | undefined)?.properties ?? {}, 'cid')
+  const codes = [
+    rules.right ? keyErrors : [],
+    rules.right === 'upload' ? ['ERROR_ACCOUNT_RESTRICTED' as const] : [],
+    rules.right === 'delete' ? ['ERROR_DELETE_RESTRICTED' as const] : [],
+    rules.ucan ? ucanErrors : [],
+    rules.mode === 'c' ? uploadErrors : schema.body ? jsonErrors : [],
+    hasCid ? cidErrors : [],
+    rules.errors ?? [],
+    ['ERROR_MAINTENANCE' as const, 'ERROR_INTERNAL' as const],
+  ].flat()
+  return [...new Set(codes)]
+}
+
+const inJson = (schema: object) => ({ content: { 'application/json': { schema } } })
+
+/** A route gives the schema of an answer, with the response's headers beside it where there are any. */
+function answer(status: string, given: { content?: object; headers?: object }): object {
+  const { headers, ...schema } = given
+  return { description: STATUS_CODES[status], ...(headers && { headers }), ...(given.content ? schema : inJson(schema)) }
+}
+
+/** Failures by status. Plain mistakes have one code of their own on this API, whatever they are. */
+function failures(codes: readonly ErrorCode[]): Responses {
+  const byStatus = Map.groupBy(codes, (code) => statusOfCode[code])
+  const entries = [...byStatus].map(([status, ofStatus]) => {
+    const names = [...new Set(ofStatus.map((code) => `\`${nativeCodeOf(code)}\``))].join(', ')
+    const headers = status === 429 && { headers: { 'Retry-After': Type.Integer({ description: 'Seconds to wait.' }) } }
+    return [String(status), { ...inJson(Failure), ...headers, description: `Error code ${names}.` }] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+function authorization({ right, ucan }: RouteRules): { security: Record<string, string[]>[]; sentence: string } {
+  if (right === undefined) return { security: [], sentence: 'Needs no key.' }
+  const scopes = scopesWith(right).map((scope) => `\`${scope}\``)
+  const sentence = `Needs an API key of scope ${scopes.join(' or ')}${ucan ? ', or a UCAN with the header `x-agent-did`' : ''}.`
+  return { security: [{ apiKey: [] }, ...(ucan ? [{ ucan: [], agentDid: [] }] : [])], sentence }
+}
+
+/**
+ * What is documented of a route of the API beside its own schema: who may call it, and every way it may fail. A route that says its
+ * `security` itself keeps it.
+ */
+export function documentRules({ schema, route }: { schema: FastifySchema; route: RouteOptions }): FastifySchema {
+  const rules: RouteRules = route.config ?? {}
+  const { security, sentence } = authorization(rules)
+  const { '4xx': _general, ...answers } = (schema.response ?? {}) as Responses
+  const responses = Object.fromEntries(Object.entries(answers).map(([status, given]) => [status, answer(status, given)]))
+  // `/health` stands outside the API: no guard, no envelope.
+  const isGuarded = route.url.startsWith('/api')
+  return {
+    ...schema,
+    security: schema.security ?? security,
+    description: [schema.description, schema.security ? undefined : sentence].filter(Boolean).join('\n\n'),
+    response: isGuarded ? { ...responses, ...failures(errorsOf(rules, schema)) } : responses,
+  }
+}
