@@ -36,9 +36,9 @@ export function gatewayRoutes({ blocks, config }: GatewayComponents): FastifyPlu
   }
 
   return async (app) => {
-    // Only what is read from a body would wait for one; the gateway never does, so no content type is refused before the method is.
     for (const url of ['/ipfs', '/ipfs/*', '/ipns', '/ipns/*', subdomainRoute, `${subdomainRoute}/*`]) {
       app.route({ method: ['GET', 'HEAD', 'OPTIONS'], url, exposeHeadRoute: false, handler: handle })
+      // Answered before a body would be read and its type refused: what is wrong is the method.
       app.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url, onRequest: handle, handler: handle })
     }
   }

@@ -22,7 +22,11 @@ interface TestAnswer {
 }
 
 /** A real server on loopback with the gateway and, beside it, an API and a website that content must never reach. */
-export async function startGateway(blocks: BlockSource, overrides: Partial<GatewayConfig> = {}): Promise<TestGateway> {
+export async function startGateway(
+  blocks: BlockSource,
+  overrides: Partial<GatewayConfig> = {},
+  prepare: (app: FastifyInstance) => void = () => {},
+): Promise<TestGateway> {
   const config: GatewayConfig = { host: 'gateway.example', trustProxy: false, ...overrides }
   const logged: string[] = []
   const stream = { write: (line: string) => void logged.push(line) }
@@ -30,6 +34,7 @@ export async function startGateway(blocks: BlockSource, overrides: Partial<Gatew
     logger: { level: 'warn', stream },
     rewriteUrl: (request) => gatewayUrl(request.headers, request.url ?? '/', config) ?? request.url ?? '/',
   })
+  prepare(app)
   app.get('/', async () => 'the website')
   app.get('/api/secret', async () => 'the API')
   app.post('/api/secret', async () => 'the API')

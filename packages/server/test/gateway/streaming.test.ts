@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import type { Block, BlockSource } from '@keepsake/content/block.ts'
 import { fileBlocks } from '@keepsake/content/unixfs/read/file.ts'
 import type { CID } from 'multiformats/cid'
@@ -31,6 +32,21 @@ describe('a block that is missing', () => {
     expect(gateway.logged.filter((line) => line.includes('cut short'))).toHaveLength(3)
   })
 
+  it('resets an HTTP/1.0 connection, whose plain end would mean that the CAR is whole', async () => {
+    const { blocks, root, leaves } = await sample()
+    await using gateway = await startGateway(blocks)
+    const ask = () =>
+      new Promise<string>((resolve) => {
+        const socket = connect(gateway.port, '127.0.0.1', () => socket.write(`GET /ipfs/${root}?format=car HTTP/1.0\r\n\r\n`))
+        socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))
+        socket.on('end', () => resolve('end'))
+        socket.resume()
+      })
+    expect(await ask()).toBe('end')
+    blocks.remove(leaves[30]!)
+    expect(await ask()).toBe('ECONNRESET')
+  })
+
   it('is a 404 when it is the first one needed', async () => {
     const { blocks, root, leaves } = await sample()
     await using gateway = await startGateway(blocks)
@@ -50,6 +66,23 @@ describe('a block that is missing', () => {
       true,
     )
     expect((await range(5 * chunkSize, 15 * chunkSize)).cut).toBe(true)
+  })
+})
+
+describe('the server around the gateway', () => {
+  it('still sees every answer, with its status, in its own hooks', async () => {
+    const { blocks, root } = await sample()
+    const seen: number[] = []
+    await using gateway = await startGateway(blocks, {}, (app) => {
+      app.addHook('onResponse', async (_request, reply) => {
+        seen.push(reply.raw.statusCode)
+      })
+    })
+    await gateway.get(`/ipfs/${root}`)
+    await gateway.get(`/ipfs/${root}?format=raw`)
+    await gateway.get('/ipfs/nonsense')
+    await gateway.get(`/ipfs/${root}`, {}, 'POST')
+    await expect.poll(() => seen).toEqual([200, 200, 400, 405])
   })
 })
 
