@@ -8,6 +8,7 @@ import { userRoutes } from './accounts/user-routes.ts'
 import type { GatewayConfig } from './gateway/config.ts'
 import { gatewayRoutes, gatewayUrl } from './gateway/routes.ts'
 import { allowOrigin, answerPreflight } from './http/cors.ts'
+import { continueOnceAccepted } from './http/expect-continue.ts'
 import { acceptJsonBodies } from './http/json-body.ts'
 import { rateLimit } from './http/rate-limit.ts'
 import { replyError } from './http/reply-error.ts'
@@ -16,6 +17,7 @@ import { openApiRoutes } from './openapi/routes.ts'
 import type { Service } from './service.ts'
 import { healthRoutes, statusRoutes } from './status/routes.ts'
 import type { BuildInfo } from './status/version.ts'
+import { uploadRecorder } from './uploads/record.ts'
 import { uploadRecordRoutes, uploadRoutes } from './uploads/routes.ts'
 
 const maxParamLength = 2_000
@@ -35,7 +37,7 @@ async function notFound(_request: FastifyRequest, reply: FastifyReply): Promise<
 function apiRoutes(service: Service, build: BuildInfo) {
   return async (app: FastifyInstance): Promise<void> => {
     const ucans = await openUcans(service, service.didSeed)
-    const components = { ...service, build, ucans, rateLimit: rateLimit(service.config) }
+    const components = { ...service, build, ucans, rateLimit: rateLimit(service.config), recordUpload: uploadRecorder(service) }
     app.decorateRequest('caller', null)
     app.addHook('onRequest', allowOrigin)
     app.addHook('onRequest', guard(components))
@@ -82,6 +84,7 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.setErrorHandler(replyError)
   app.setNotFoundHandler(notFound)
+  continueOnceAccepted(app as unknown as FastifyInstance)
   await collectRoutes(app as unknown as FastifyInstance, { config: service.config, build })
   await app.register(gatewayRoutes({ blocks: service.blocks, config: gateway }))
   await app.register(healthRoutes({ ...service, build }))
