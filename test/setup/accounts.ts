@@ -21,7 +21,7 @@ export interface Accounts {
   createKey(request?: KeyRequest): Promise<string>
 }
 
-const command = process.env.KEEPSAKE_CLI ?? join(import.meta.dirname, '../../packages/cli/bin/keepsake.mjs')
+const command = join(import.meta.dirname, '../../packages/cli/bin/keepsake.mjs')
 
 /** Runs the `keepsake` command and gives what it printed. */
 export async function keepsake(args: string[], env: Record<string, string>): Promise<string> {
