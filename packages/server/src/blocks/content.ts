@@ -2,7 +2,7 @@ import type { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import type { StagedShard } from './shard-writer.ts'
 import type { ContentRow } from './store.ts'
-import { insertContent } from './store.ts'
+import { insertContents } from './store.ts'
 
 /** A root and the shard that brought blocks of it. */
 export interface ReceivedContent {
@@ -14,15 +14,15 @@ export interface ReceivedContent {
 }
 
 /**
- * Enters a shard, its blocks and the content, and gives the shard its name, inside the caller's transaction `db`: when that commits, all of
- * it is there and durable, else none of it is visible.
+ * Enters shards, their blocks and contents, and gives the shards their names, inside the caller's transaction `db`: when that commits, all of
+ * it is there and durable, else none of it is visible. No two may have the same shard or the same content.
  *
- * The row is written before the file gets its name, and stays locked until the commit: so the collector, which takes a row
+ * The rows are written before the files get their names, and stay locked until the commit: so the collector, which takes a row
  * and its file away together, can never take the file of an upload that is just being acknowledged.
  */
-export async function keepContent(db: Db, content: ReceivedContent): Promise<ContentRow> {
-  const row = await insertContent(db, content)
-  const { cid, staged } = content.shard
-  await staged.commit(cid.toString())
-  return row
+export async function keepContents(db: Db, contents: readonly ReceivedContent[]): Promise<ContentRow[]> {
+  const rows = await insertContents(db, contents)
+  const named = await Promise.allSettled(contents.map(({ shard }) => shard.staged.commit(shard.cid.toString())))
+  for (const result of named) if (result.status === 'rejected') throw result.reason
+  return rows
 }

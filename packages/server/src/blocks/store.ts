@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import type { BlockEntry } from './shard-writer.ts'
@@ -35,16 +35,11 @@ export async function insertBlocks({ kysely }: Db, shardId: number, entries: rea
     const batch = entries.slice(at, at + entriesPerStatement)
     await sql`
       insert into block (multihash, shard_id, byte_offset, byte_length)
-      select multihash, ${shardId}::bigint, byte_offset, byte_length from ${entryRows(batch)} on conflict do nothing`.execute(
-      kysely,
-    )
+      select multihash, ${shardId}::bigint, byte_offset, byte_length
+      from unnest(${batch.map((e) => e.multihash)}::bytea[], ${batch.map((e) => e.offset)}::bigint[], ${batch.map((e) => e.length)}::integer[])
+        as entry (multihash, byte_offset, byte_length)
+      on conflict do nothing`.execute(kysely)
   }
-}
-
-function entryRows(entries: readonly BlockEntry[]): RawBuilder<unknown> {
-  return sql`
-    unnest(${entries.map((e) => e.multihash)}::bytea[], ${entries.map((e) => e.offset)}::bigint[], ${entries.map((e) => e.length)}::integer[])
-      as entry (multihash, byte_offset, byte_length)`
 }
 
 export interface ContentRow {
@@ -60,38 +55,56 @@ export interface NewContent {
 }
 
 /**
- * Enters a shard with its blocks, and the content they are of. The shard's row, new or known, stays locked until the transaction ends. What
- * is known of the content is kept: a size is not replaced, and what was complete stays complete. One statement, because this is done for every
- * upload; only large shards need more.
+ * Enters shards with their blocks, and the contents they are of; the answer is in the order given. The shards' rows, new or known, stay locked
+ * until the transaction ends. What is known of a content is kept: a size is not replaced, and what was complete stays complete.
+ *
+ * One statement however many there are, because this is done for every upload; only large shards need more. No two may have the same shard or
+ * the same content: a statement cannot touch a row twice.
  */
-export async function insertContent(db: Db, { cid, dagBytes, complete, shard }: NewContent): Promise<ContentRow> {
+export async function insertContents(db: Db, contents: readonly NewContent[]): Promise<ContentRow[]> {
+  const entries = contents.flatMap(({ shard }, index) =>
+    shard.entries.slice(0, entriesPerStatement).map((entry) => ({ ...entry, place: index + 1 })),
+  )
   const { rows } = await sql<ContentRow & { shardId: number }>`
-    with shard_row as (
-      insert into shard (cid, size_bytes) values (${shard.cid.bytes}, ${shard.sizeBytes})
+    with given as (
+      select * from unnest(
+        ${contents.map(({ shard }) => shard.cid.bytes)}::bytea[], ${contents.map(({ shard }) => shard.sizeBytes)}::bigint[],
+        ${contents.map(({ cid }) => cid.toV1().bytes)}::bytea[], ${contents.map(({ dagBytes }) => dagBytes ?? null)}::bigint[],
+        ${contents.map(({ complete }) => complete)}::boolean[]
+      ) with ordinality as given (shard_cid, size_bytes, cid, dag_bytes, complete, place)
+    ), shard_row as (
+      insert into shard (cid, size_bytes) select shard_cid, size_bytes from given order by shard_cid
       on conflict (cid) do update set stored_at = clock_timestamp(), size_bytes = excluded.size_bytes
-      returning id
+      returning id, cid
+    ), placed as (
+      select given.place, given.cid, shard_row.id as shard_id from given join shard_row on shard_row.cid = given.shard_cid
     ), block_rows as (
       insert into block (multihash, shard_id, byte_offset, byte_length)
-      select multihash, shard_row.id, byte_offset, byte_length from shard_row, ${entryRows(shard.entries.slice(0, entriesPerStatement))}
+      select entry.multihash, placed.shard_id, entry.byte_offset, entry.byte_length
+      from unnest(
+        ${entries.map((e) => e.place)}::bigint[], ${entries.map((e) => e.multihash)}::bytea[],
+        ${entries.map((e) => e.offset)}::bigint[], ${entries.map((e) => e.length)}::integer[]
+      ) as entry (place, multihash, byte_offset, byte_length) join placed using (place)
       on conflict do nothing
     ), content_row as (
       insert into content as known (cid, dag_bytes, complete_at)
-      values (${cid.toV1().bytes}, ${dagBytes ?? null}, ${complete ? new Date() : null})
+      select cid, dag_bytes, case when complete then clock_timestamp() end from given order by cid
       on conflict (cid) do update set
         dag_bytes = coalesce(known.dag_bytes, excluded.dag_bytes),
         complete_at = coalesce(known.complete_at, excluded.complete_at)
-      returning id, complete_at
+      returning id, cid, complete_at
     ), reference as (
-      insert into content_shard (content_id, shard_id) select content_row.id, shard_row.id from content_row, shard_row on conflict do nothing
+      insert into content_shard (content_id, shard_id)
+      select content_row.id, placed.shard_id from content_row join placed using (cid) on conflict do nothing
     ), settled as (
       delete from missing_block using content_row where content_id = content_row.id and content_row.complete_at is not null
     )
-    select content_row.id, content_row.complete_at as "completeAt", shard_row.id as "shardId" from content_row, shard_row`.execute(
-    db.kysely,
-  )
-  const { shardId, ...content } = rows[0]!
-  await insertBlocks(db, shardId, shard.entries.slice(entriesPerStatement))
-  return content
+    select content_row.id, content_row.complete_at as "completeAt", placed.shard_id as "shardId"
+    from placed join content_row using (cid) order by placed.place`.execute(db.kysely)
+  for (const [index, { shardId }] of rows.entries()) {
+    await insertBlocks(db, shardId, (contents[index] as NewContent).shard.entries.slice(entriesPerStatement))
+  }
+  return rows.map(({ id, completeAt }) => ({ id, completeAt }))
 }
 
 export interface IncompleteContent {

@@ -1,6 +1,7 @@
 import type { Nft, Token } from '@keepsake/api/nft.ts'
 import type { FastifyRequest } from 'fastify'
 import type { Caller } from '../accounts/authenticate.ts'
+import type { BlobStore } from '../blobs/blobs.ts'
 import type { Config } from '../config.ts'
 import { KeepsakeError } from '../errors.ts'
 import { checkContentLength, readBody } from '../http/body.ts'
@@ -9,12 +10,13 @@ import { receiveDirectory } from './receive-directory.ts'
 import { receiveFile } from './receive-file.ts'
 import { receiveNft } from './receive-nft.ts'
 import type { ReceiveContext, Received } from './received.ts'
-import type { RecordComponents } from './record.ts'
-import { recordUpload } from './record.ts'
+import type { RecordUpload } from './record.ts'
 import { checkName } from './uploads.ts'
 
-export interface ReceiveComponents extends RecordComponents {
+export interface ReceiveComponents {
   config: Config
+  blobs: BlobStore
+  recordUpload: RecordUpload
 }
 
 /** Both names of a CAR: the one nft.storage used and the registered one. */
@@ -67,7 +69,9 @@ export async function receiveUpload(
   return await withStaged(components, request, async (context) => {
     const received = await receiveBody(components, body, mimeType, context)
     caller.credential?.checkContent({ root: received.content.cid, car: received.part })
-    return await recordUpload(components, caller, received, {
+    return await components.recordUpload({
+      caller,
+      received,
       mimeType: received.type === 'Car' ? 'application/car' : mimeType,
       name,
       ...(caller.credential && { meta: caller.credential.meta }),
@@ -95,7 +99,7 @@ export async function storeNft(components: ReceiveComponents, request: FastifyRe
   const body = openBody(components, request)
   return await withStaged(components, request, async (context) => {
     const { received, data } = await receiveNft(body, context, formOf(components, mimeType))
-    await recordUpload(components, caller, received, { mimeType, name })
+    await components.recordUpload({ caller, received, mimeType, name })
     const ipnft = received.content.cid.toString()
     return { ipnft, url: `ipfs://${ipnft}/metadata.json`, data }
   })

@@ -1,55 +1,138 @@
 import type { Nft } from '@keepsake/api/nft.ts'
 import type { Caller } from '../accounts/authenticate.ts'
-import type { BlobStore } from '../blobs/blobs.ts'
-import { keepContent } from '../blocks/content.ts'
+import { keepContents } from '../blocks/content.ts'
 import type { Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { Received } from './received.ts'
-import { upsertUpload } from './store.ts'
+import { upsertUploads } from './store.ts'
 import { toNft } from './uploads.ts'
 
-export interface RecordComponents {
+interface Components {
   database: Db
-  blobs: BlobStore
   facts: Facts
 }
 
-export interface UploadLabels {
+/** A received upload with whose it is and what they call it. */
+export interface Claim {
+  caller: Caller
+  received: Received
   mimeType: string
-  /** What the uploader calls it. */
   name: string | undefined
   meta?: Record<string, unknown>
 }
 
 /**
- * Makes a received upload true: names its shard, indexes its blocks, enters the claim, and records the fact, in one transaction.
+ * Makes received uploads true: names their shards, indexes their blocks, enters the claims, and records the facts, all in one transaction.
  * Whatever is acknowledged after this survives a power cut; whatever fails before leaves nothing that anybody can see.
+ *
+ * No two claims may have the same shard, content, or user and CID (`clashes` tells).
  */
-export async function recordUpload(
-  components: RecordComponents,
-  caller: Caller,
-  received: Received,
-  labels: UploadLabels,
-): Promise<Nft> {
-  const { database, facts } = components
+export async function recordUploads({ database, facts }: Components, claims: readonly Claim[]): Promise<Nft[]> {
   return await database.kysely.transaction().execute(async (kysely) => {
     const db = { kysely }
-    const content = await keepContent(db, received.content)
-    const row = await upsertUpload(db, {
-      userId: caller.userId,
-      keyId: caller.keyId,
-      contentId: content.id,
-      // As the CAR had it: a CIDv0 stays one.
-      sourceCid: received.content.cid.toString(),
-      type: received.type,
-      mimeType: labels.mimeType,
-      name: labels.name,
-      scope: caller.label,
-      files: received.files,
-      meta: labels.meta ?? {},
-      parts: [received.part],
-    })
-    if (content.completeAt === null) await facts.record(db, 'shard:indexed', { contentId: content.id })
-    return toNft(row)
+    const contents = await keepContents(
+      db,
+      claims.map(({ received }) => received.content),
+    )
+    const createdAt = new Date()
+    const rows = await upsertUploads(
+      db,
+      claims.map(({ caller, received, mimeType, name, meta = {} }, index) => ({
+        userId: caller.userId,
+        keyId: caller.keyId,
+        contentId: contents[index]!.id,
+        // As the CAR had it: a CIDv0 stays one.
+        sourceCid: received.content.cid.toString(),
+        type: received.type,
+        mimeType,
+        name,
+        scope: caller.label,
+        files: received.files,
+        meta,
+        part: received.part,
+        createdAt,
+      })),
+    )
+    for (const { id, completeAt } of contents) if (completeAt === null) await facts.record(db, 'shard:indexed', { contentId: id })
+    return rows.map((row) => toNft(row))
   })
+}
+
+/** What a transaction may hold only once of: the names of a claim's shard and content. A user's CID is a name of the content. */
+function namesOf({ received: { content } }: Claim): string[] {
+  return [content.shard.cid.toString(), content.cid.toV1().toString()]
+}
+
+/** Claims committed together: they share the round trips and the fsync of one commit. */
+const maxBatch = 32
+/** Commits under way at once, so that one collects while another waits for the disk. */
+const maxBatchesAtOnce = 3
+/** Larger shards are not made to wait for others, nor others for them. */
+const maxSharedBlocks = 64
+const maxSharedBytes = 1024 * 1024
+
+interface Waiting {
+  claim: Claim
+  names: string[]
+  resolve: (nft: Nft) => void
+  reject: (error: unknown) => void
+}
+
+export type RecordUpload = (claim: Claim) => Promise<Nft>
+
+/**
+ * Records uploads that come at the same time together. One that cannot be recorded does not take the others with it: a batch that
+ * fails is done again one by one.
+ */
+export function uploadRecorder(components: Components): RecordUpload {
+  const waiting: Waiting[] = []
+  let batches = 0
+
+  const settle = async (batch: readonly Waiting[]): Promise<void> => {
+    try {
+      const nfts = await recordUploads(
+        components,
+        batch.map(({ claim }) => claim),
+      )
+      for (const [index, { resolve }] of batch.entries()) resolve(nfts[index]!)
+    } catch (error) {
+      if (batch.length === 1) batch[0]!.reject(error)
+      else for (const one of batch) await settle([one])
+    }
+  }
+  const pump = () => {
+    while (batches < maxBatchesAtOnce && waiting.length > 0) {
+      batches++
+      void settle(takeBatch(waiting)).finally(() => {
+        batches--
+        pump()
+      })
+    }
+  }
+  return async (claim) => {
+    const { shard } = claim.received.content
+    if (shard.sizeBytes > maxSharedBytes || shard.entries.length > maxSharedBlocks)
+      return (await recordUploads(components, [claim]))[0]!
+    return await new Promise((resolve, reject) => {
+      waiting.push({ claim, names: namesOf(claim), resolve, reject })
+      pump()
+    })
+  }
+}
+
+/** Takes the longest waiting that can share a transaction; what clashes with one of them stays for the next. */
+function takeBatch(waiting: Waiting[]): Waiting[] {
+  const batch: Waiting[] = []
+  const names = new Set<string>()
+  for (let at = 0; at < waiting.length && batch.length < maxBatch; ) {
+    const candidate = waiting[at]!
+    if (candidate.names.some((name) => names.has(name))) {
+      at++
+      continue
+    }
+    for (const name of candidate.names) names.add(name)
+    batch.push(candidate)
+    waiting.splice(at, 1)
+  }
+  return batch
 }

@@ -5,16 +5,16 @@ import Type from 'typebox'
 import { requireRight } from '../accounts/authenticate.ts'
 import { callerOf } from '../accounts/guard.ts'
 import { authenticateMetaplex } from '../accounts/metaplex.ts'
-import type { Config } from '../config.ts'
+import type { Db } from '../database/database.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
 import { listOwnUploads } from './list.ts'
+import type { ReceiveComponents } from './receive.ts'
 import { receiveUpload, storeNft } from './receive.ts'
-import type { RecordComponents } from './record.ts'
 import { checkContent, deleteUpload, getUpload, renameOwnUpload } from './uploads.ts'
 
-export interface UploadComponents extends RecordComponents {
-  config: Config
+export interface UploadComponents extends ReceiveComponents {
+  database: Db
   rateLimit: RateLimit
 }
 

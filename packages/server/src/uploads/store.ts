@@ -45,29 +45,40 @@ export interface NewUpload {
   scope: string
   files: { name: string; type: string }[]
   meta: Record<string, unknown>
-  parts: readonly CID[]
+  /** CAR CID of what was received. */
+  part: CID
+  createdAt: Date
 }
 
 /**
- * Inserts a user's claim on a content, or renews it: then it is live again, says what the newest request said, knows the parts of
- * all of them, and keeps when, by which key and with which files it was made first. (nft.storage, `create_upload`.)
+ * Enters users' claims on contents, or renews them; the answer is in the order given. A renewed claim is live again, says what the newest
+ * request said, knows the parts of all of them, and keeps when, by which key and with which files it was made first. (nft.storage,
+ * `create_upload`.) One statement however many there are; no two may be of the same user and CID.
  */
-export async function upsertUpload({ kysely }: Db, upload: NewUpload): Promise<UploadRow> {
-  const now = new Date()
-  const name = upload.name ?? `Upload at ${now.toISOString()}`
+export async function upsertUploads({ kysely }: Db, uploads: readonly NewUpload[]): Promise<UploadRow[]> {
+  const column = <T>(of: (upload: NewUpload) => T) => sql`${uploads.map(of)}`
   const { rows } = await sql<UploadRow>`
-    with upload as (
+    with given as (
+      select * from unnest(
+        ${column((u) => u.userId)}::bigint[], ${column((u) => u.keyId)}::bigint[], ${column((u) => u.contentId)}::bigint[],
+        ${column((u) => u.sourceCid)}::text[], ${column((u) => u.type)}::text[], ${column((u) => u.mimeType)}::text[],
+        ${column((u) => u.name ?? `Upload at ${u.createdAt.toISOString()}`)}::text[], ${column((u) => u.scope)}::text[],
+        ${column((u) => JSON.stringify(u.files))}::text[]::jsonb[], ${column((u) => JSON.stringify(u.meta))}::text[]::jsonb[],
+        ${column((u) => u.part.toString())}::text[], ${column((u) => u.createdAt)}::timestamptz[]
+      ) with ordinality as given (user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, part, created_at, place)
+    ), upload as (
       insert into upload as known (user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, parts, created_at)
-      values (${upload.userId}, ${upload.keyId}, ${upload.contentId}, ${upload.sourceCid}, ${upload.type}, ${upload.mimeType}, ${name},
-              ${upload.scope}, ${JSON.stringify(upload.files)}, ${JSON.stringify(upload.meta)}, ${upload.parts.map(String)}, ${now})
+      select user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, array[part], created_at
+      from given order by user_id, source_cid
       on conflict (user_id, source_cid) do update set
         deleted_at = null, type = excluded.type, name = excluded.name, mime_type = excluded.mime_type, meta = excluded.meta,
         updated_at = clock_timestamp(),
         parts = known.parts || array(select p from unnest(excluded.parts) p where p <> all (known.parts))
       returning *
     )
-    select ${rowColumns} from upload join content on content.id = upload.content_id`.execute(kysely)
-  return rows[0]!
+    select ${rowColumns} from upload join content on content.id = upload.content_id
+    join given on given.user_id = upload.user_id and given.source_cid = upload.source_cid order by given.place`.execute(kysely)
+  return rows
 }
 
 export async function findUpload({ kysely }: Db, userId: number, sourceCid: string): Promise<UploadRow | undefined> {
