@@ -6,12 +6,12 @@ import { createServer, request } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
-import { encodeCarHeader, encodeSectionPrefix } from '@keepsake/content/car/encode.ts'
 import { SignJWT } from 'jose'
 import { base58btc } from 'multiformats/bases/base58'
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import { Blob, File, NFTStorage } from 'nft.storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { carOf } from './car.ts'
 import type { Answer, TestServer } from './server.ts'
 import { startServer } from './server.ts'
 
@@ -87,14 +87,6 @@ const uploadsOf = async (cid: string) =>
     .select(['user.subject', 'upload.meta', 'upload.scope', 'upload.type'])
     .where('source_cid', '=', cid)
     .execute()
-
-async function carOf(text: string): Promise<{ cid: string; car: Uint8Array }> {
-  const { cid, car } = await NFTStorage.encodeBlob(new Blob([text]))
-  const chunks = [encodeCarHeader([CID.parse(cid.toString())])]
-  for await (const block of car.blocks())
-    chunks.push(encodeSectionPrefix(CID.decode(block.cid.bytes), block.bytes.length), block.bytes)
-  return { cid: cid.toString(), car: Buffer.concat(chunks) }
-}
 
 const claims = (rootCID: string, tags: unknown = { chain: 'solana', solanaCluster: 'devnet' }) => ({
   iss: signer.did,
