@@ -1,8 +1,11 @@
-import type { Runner, TaskList } from 'graphile-worker'
+import { EventEmitter, once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TaskList, WorkerPool } from 'graphile-worker'
 import { Logger, parseCronItems, run, runMigrations } from 'graphile-worker'
 import type { Database } from '../database/database.ts'
 import type { JobName } from '../pipeline.ts'
 import { clock } from '../pipeline.ts'
+import { releaseJobsOfTheDead, showLife } from './life-sign.ts'
 
 /** Does one kind of job. Idempotent: it may run again after it has run, and beside itself. */
 export type JobHandler = (payload: unknown, signal: AbortSignal | undefined) => Promise<void>
@@ -26,19 +29,100 @@ export async function migrateJobs(database: Pick<Database, 'pool'>): Promise<voi
 /** The worker's own lines are for its authors; what matters of a job is logged here. */
 const silent = new Logger(() => () => {})
 
-/** Runs jobs until it is stopped. */
-export async function startWorker({
-  database,
-  handlers,
-  log,
-}: {
+/** How often to look for jobs of workers that died in other processes. */
+const deadCheckMs = 30_000
+/** Between the end of a session and the next: a database that starts again needs about as long. */
+const restartDelayMs = 500
+
+interface WorkerOptions {
   database: Pick<Database, 'pool'>
   handlers: JobHandlers
   log: JobLog
-}): Promise<Runner> {
-  const taskList: TaskList = {}
+}
+
+export interface Worker {
+  /** Lets the jobs under way end, for a while; resolves when none is left. */
+  stop(): Promise<void>
+}
+
+/** Runs jobs until it is stopped, also over restarts of the database: what runs then is done again. */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const stopping = new AbortController()
+  const first = await beginSession(options)
+  const supervision = superviseSessions(first, options, stopping.signal)
+  return {
+    stop() {
+      stopping.abort()
+      return supervision
+    },
+  }
+}
+
+interface Session {
+  /** Resolves when the workers ended by themselves or lost the database. */
+  ended: Promise<void>
+  stop(): Promise<void>
+}
+
+async function superviseSessions(first: Session, options: WorkerOptions, stopping: AbortSignal): Promise<void> {
+  const told = once(stopping, 'abort')
+  let session: Session | undefined = first
+  while (!stopping.aborted) {
+    if (session) await Promise.race([session.ended, told])
+    await session?.stop()
+    if (stopping.aborted) return
+    await sleep(restartDelayMs)
+    session = await beginSession(options).catch((error: unknown) => {
+      options.log.warn({ err: error }, 'jobs cannot be run yet')
+      return undefined
+    })
+    if (session) options.log.warn({}, 'the workers had lost the database; jobs are run again')
+  }
+  await session?.stop()
+}
+
+/** One set of workers on one stretch of connection to the database. */
+async function beginSession({ database, handlers, log }: WorkerOptions): Promise<Session> {
+  const events = new EventEmitter()
+  const created = once(events, 'pool:create')
+  const runner = await run({
+    pgPool: database.pool,
+    taskList: taskList(handlers, log),
+    parsedCronItems: parseCronItems(clock.map(({ at, job }) => ({ match: at, task: job }))),
+    concurrency,
+    events,
+    noHandleSignals: true,
+    pollInterval: 2000,
+    // Without a delay, be it 0, an outcome that cannot be entered is a rejection that nobody hears, and ends the process.
+    preset: { worker: { gracefulShutdownAbortTimeout: shutdownMs, completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+    logger: silent,
+  })
+  const workersEnded = runner.promise.catch(() => {})
+  // Refused when they ended by themselves.
+  const stopRunner = () => runner.stop().catch(() => {})
+  try {
+    const [{ workerPool }] = (await created) as [{ workerPool: WorkerPool & { id: string } }]
+    const life = await showLife(database, workerPool.id)
+    const release = () =>
+      releaseJobsOfTheDead(database).catch((error: unknown) => log.warn({ err: error }, 'jobs of dead workers wait'))
+    await release()
+    const timer = setInterval(release, deadCheckMs)
+    const stop = async () => {
+      clearInterval(timer)
+      await stopRunner()
+      life.end()
+    }
+    return { ended: Promise.race([workersEnded, life.lost]), stop }
+  } catch (error) {
+    await stopRunner()
+    throw error
+  }
+}
+
+function taskList(handlers: JobHandlers, log: JobLog): TaskList {
+  const tasks: TaskList = {}
   for (const [name, handle] of Object.entries(handlers)) {
-    taskList[name] = async (payload, { job, abortSignal }) => {
+    tasks[name] = async (payload, { job, abortSignal }) => {
       const startedAt = performance.now()
       try {
         await handle(payload, abortSignal)
@@ -53,14 +137,5 @@ export async function startWorker({
       }
     }
   }
-  return await run({
-    pgPool: database.pool,
-    taskList,
-    parsedCronItems: parseCronItems(clock.map(({ at, job }) => ({ match: at, task: job }))),
-    concurrency,
-    noHandleSignals: true,
-    pollInterval: 2000,
-    preset: { worker: { gracefulShutdownAbortTimeout: shutdownMs } },
-    logger: silent,
-  })
+  return tasks
 }
