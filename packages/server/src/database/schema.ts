@@ -13,6 +13,9 @@ export interface UserTable {
   uploads_restricted: Generated<boolean>
   deletes_restricted: Generated<boolean>
   created_at: Created
+  is_admin: Generated<boolean>
+  storage_limit_bytes: number | null
+  deleted_at: Date | null
 }
 
 export type KeyScope = 'all' | 'upload' | 'read' | 'pins'
@@ -87,9 +90,97 @@ export interface UploadTable {
 
 export interface UploadTallyTable {
   user_id: number
-  hour: Date
+  span: 'day' | 'hour'
+  since: Date
   slot: number
   uploads: number
+}
+
+export interface SessionTable {
+  id: Generated<number>
+  user_id: number
+  token_digest: Uint8Array
+  way: string
+  user_agent: Generated<string>
+  created_at: Created
+  last_used_at: Generated<Date>
+  expires_at: Date
+}
+
+export interface SignInLinkTable {
+  id: Uint8Array
+  email: string
+  user_id: number | null
+  browser_digest: Uint8Array
+  next: string
+  created_at: Created
+  expires_at: Date
+  used_at: Date | null
+}
+
+export interface ChallengeTable {
+  digest: Uint8Array
+  kind: string
+  browser_digest: Uint8Array
+  user_id: number | null
+  data: JSONColumnType<Record<string, unknown>, string, never>
+  expires_at: Date
+}
+
+export interface PasskeyTable {
+  id: Generated<number>
+  user_id: number
+  credential_id: Uint8Array
+  public_key: Uint8Array
+  counter: number
+  transports: Generated<string[]>
+  name: string
+  is_backed_up: Generated<boolean>
+  created_at: Created
+  last_used_at: Date | null
+}
+
+export type IdentityKind = 'wallet' | 'github' | 'magic'
+
+export interface LinkedIdentityTable {
+  id: Generated<number>
+  user_id: number
+  kind: IdentityKind
+  subject: string
+  label: string
+  created_at: Created
+  last_used_at: Date | null
+}
+
+export interface SpentTokenTable {
+  digest: Uint8Array
+  expires_at: Date
+}
+
+export interface AttemptTable {
+  key: Uint8Array
+  attempts: number
+  ends_at: Date
+}
+
+export interface InvitationTable {
+  id: Generated<number>
+  email: string
+  invited_by: number | null
+  created_at: Created
+}
+
+export interface SetUpTable {
+  id: Uint8Array
+  created_at: Created
+  expires_at: Date
+  used_at: Date | null
+}
+
+export interface StorageTallyTable {
+  user_id: number
+  slot: number
+  bytes: number
 }
 
 export interface Schema {
@@ -102,4 +193,14 @@ export interface Schema {
   missing_block: MissingBlockTable
   upload: UploadTable
   upload_tally: UploadTallyTable
+  session: SessionTable
+  sign_in_link: SignInLinkTable
+  challenge: ChallengeTable
+  passkey: PasskeyTable
+  linked_identity: LinkedIdentityTable
+  spent_token: SpentTokenTable
+  attempt: AttemptTable
+  invitation: InvitationTable
+  set_up: SetUpTable
+  storage_tally: StorageTallyTable
 }

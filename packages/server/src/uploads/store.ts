@@ -133,15 +133,20 @@ export async function countUploads({ kysely }: Db, filter: Omit<ListFilter, 'lim
   return rows[0]?.count ?? 0
 }
 
-/** Sums whole hours and counts only the last one, so the time does not grow with the number of uploads. */
+/** Sums whole days, then the hours of the last day, and counts only the last hour: the time does not grow with the number of uploads. */
 function countByTally(userId: number, before: Date | undefined) {
   if (before === undefined) {
-    return sql<{ count: number }>`select coalesce(sum(uploads), 0)::bigint as count from upload_tally where user_id = ${userId}`
+    return sql<{ count: number }>`
+      select coalesce(sum(uploads), 0)::bigint as count from upload_tally where user_id = ${userId} and span = 'day'`
   }
+  const day = sql`date_trunc('day', ${before}::timestamptz, 'UTC')`
+  const hour = sql`date_trunc('hour', ${before}::timestamptz, 'UTC')`
   return sql<{ count: number }>`
-    select (select coalesce(sum(uploads), 0) from upload_tally where user_id = ${userId} and hour < date_trunc('hour', ${before}::timestamptz))::bigint
-      + (select count(*) from upload where user_id = ${userId} and deleted_at is null
-           and created_at >= date_trunc('hour', ${before}::timestamptz) and created_at <= ${before}) as count`
+    select (select coalesce(sum(uploads), 0)::bigint from upload_tally where user_id = ${userId} and span = 'day' and since < ${day})
+      + (select coalesce(sum(uploads), 0)::bigint from upload_tally
+         where user_id = ${userId} and span = 'hour' and since >= ${day} and since < ${hour})
+      + (select count(*) from upload
+         where user_id = ${userId} and deleted_at is null and created_at >= ${hour} and created_at <= ${before}) as count`
 }
 
 /** Soft, and by the exact spelling. False where there is no such live upload. */
@@ -188,12 +193,12 @@ export async function findContent({ kysely }: Db, cid: CID): Promise<ContentStan
   return rows[0]
 }
 
-/** Joins the slots of hours that are over: one row an hour is left, none where nothing is. */
+/** Joins the slots of days and hours that are over: one row each is left, none where nothing is. */
 export async function compactTallies({ kysely }: Db): Promise<void> {
   await sql`
     with old as (
-      delete from upload_tally where hour < date_trunc('hour', now() - interval '1 hour') returning user_id, hour, uploads
+      delete from upload_tally where since < date_trunc(span, now(), 'UTC') returning user_id, span, since, uploads
     )
-    insert into upload_tally (user_id, hour, slot, uploads)
-    select user_id, hour, -1, sum(uploads) from old group by user_id, hour having sum(uploads) <> 0`.execute(kysely)
+    insert into upload_tally (user_id, span, since, slot, uploads)
+    select user_id, span, since, -1, sum(uploads) from old group by user_id, span, since having sum(uploads) <> 0`.execute(kysely)
 }

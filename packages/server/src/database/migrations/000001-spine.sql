@@ -109,35 +109,38 @@ create index upload_content on upload (content_id);
 create index upload_name on upload using gin (name gin_trgm_ops) where deleted_at is null;
 create index upload_deleted on upload (deleted_at) where deleted_at is not null;
 
--- How many live uploads a user made in each hour, so that counting a million of them is a short sum. Writers that work at the
--- same time use different slots (their connection's), so they do not wait for each other's commit.
+-- How many live uploads a user made in each day and in each hour, so that counting a million of them is a short sum: whole days, then whole hours
+-- of the last day, then single uploads of the last hour. Writers that work at the same time use different slots (their connection's), so they do
+-- not wait for each other's commit.
 create table upload_tally (
   user_id bigint not null references "user" (id) on delete cascade,
-  hour timestamptz(0) not null,
+  span text not null check (span in ('day', 'hour')),
+  -- Beginning of the day or hour, UTC.
+  since timestamptz(0) not null,
   slot smallint not null,
   uploads integer not null,
-  primary key (user_id, hour, slot)
+  primary key (user_id, span, since, slot)
 );
+
+create function add_to_upload_tally(owner bigint, at timestamptz, change bigint) returns void language sql as $$
+  insert into upload_tally as t (user_id, span, since, slot, uploads)
+  select owner, span, date_trunc(span, at, 'UTC'), pg_backend_pid() % 32, change from unnest(array['day', 'hour']) span
+  on conflict (user_id, span, since, slot) do update set uploads = t.uploads + excluded.uploads
+$$;
 
 create function tally_uploads() returns trigger language plpgsql as $$
 begin
   if tg_op = 'INSERT' then
-    insert into upload_tally as t (user_id, hour, slot, uploads)
-      select user_id, date_trunc('hour', created_at), pg_backend_pid() % 32, count(*)
-      from new_rows where deleted_at is null group by 1, 2
-    on conflict (user_id, hour, slot) do update set uploads = t.uploads + excluded.uploads;
+    perform add_to_upload_tally(user_id, date_trunc('hour', created_at, 'UTC'), count(*))
+      from new_rows where deleted_at is null group by user_id, date_trunc('hour', created_at, 'UTC');
   elsif tg_op = 'DELETE' then
-    insert into upload_tally as t (user_id, hour, slot, uploads)
-      select user_id, date_trunc('hour', created_at), pg_backend_pid() % 32, -count(*)
-      from old_rows where deleted_at is null and exists (select from "user" where id = user_id) group by 1, 2
-    on conflict (user_id, hour, slot) do update set uploads = t.uploads + excluded.uploads;
+    perform add_to_upload_tally(user_id, date_trunc('hour', created_at, 'UTC'), -count(*))
+      from old_rows where deleted_at is null and exists (select from "user" where id = user_id)
+      group by user_id, date_trunc('hour', created_at, 'UTC');
   else
-    insert into upload_tally as t (user_id, hour, slot, uploads)
-      select n.user_id, date_trunc('hour', n.created_at), pg_backend_pid() % 32,
-             sum(case when n.deleted_at is null then 1 else -1 end)
+    perform add_to_upload_tally(n.user_id, date_trunc('hour', n.created_at, 'UTC'), sum(case when n.deleted_at is null then 1 else -1 end))
       from new_rows n join old_rows o using (id)
-      where (n.deleted_at is null) <> (o.deleted_at is null) group by 1, 2
-    on conflict (user_id, hour, slot) do update set uploads = t.uploads + excluded.uploads;
+      where (n.deleted_at is null) <> (o.deleted_at is null) group by n.user_id, date_trunc('hour', n.created_at, 'UTC');
   end if;
   return null;
 end $$;
