@@ -155,6 +155,51 @@ export const settings = {
       'Accept `POST /metaplex/upload`, which needs no account: anybody with a Solana key may store. `auto` is on while `HOST` is loopback.',
     initial: 'auto',
   }),
+  SIGN_UP: choice(['auto', 'open', 'invited', 'closed'], {
+    section: 'Signing in',
+    description:
+      'Who may make an account by signing in for the first time: anybody (`open`), addresses an administrator invited (`invited`), nobody (`closed`). ' +
+      '`auto` is `open` while only this machine can reach the server, else `invited`.',
+    initial: 'auto',
+  }),
+  SMTP_URL: url(['smtp:', 'smtps:'], {
+    section: 'Signing in',
+    description:
+      'Mail server, as in `smtps://user:password@mail.example.org`. Without one, sign-in links are written to the log.',
+    initial: undefined,
+    secret: true,
+  }),
+  MAIL_FROM: text<string | undefined>('a sender', {
+    section: 'Signing in',
+    description: 'Sender of mails, as in `Keepsake <keepsake@example.org>`.',
+    initial: undefined,
+  }),
+  GITHUB_CLIENT_ID: text<string | undefined>('a client id', {
+    section: 'Signing in',
+    description: 'OAuth app at GitHub. Its callback address is `PUBLIC_URL/account/sign-in/github/callback`.',
+    initial: undefined,
+  }),
+  GITHUB_CLIENT_SECRET: text<string | undefined>('a secret', {
+    section: 'Signing in',
+    description: 'Its secret.',
+    initial: undefined,
+    secret: true,
+  }),
+  GITHUB_URL: url(['http:', 'https:'], {
+    section: 'Signing in',
+    description: 'Where people confirm; your own for GitHub Enterprise.',
+    initial: 'https://github.com',
+  }),
+  GITHUB_API_URL: url(['http:', 'https:'], {
+    section: 'Signing in',
+    description: 'Its API; `https://HOST/api/v3` for GitHub Enterprise.',
+    initial: 'https://api.github.com',
+  }),
+  MAGIC_CLIENT_ID: text<string | undefined>('a client id', {
+    section: 'Signing in',
+    description: 'Client id of an application at Magic. With it, DID tokens that name it as their audience sign in.',
+    initial: undefined,
+  }),
   MAX_UPLOAD_BYTES: integer(1, 64 * 1024 * GiB, {
     section: 'Limits',
     description: 'Largest request body of an upload.',

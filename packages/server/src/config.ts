@@ -64,5 +64,8 @@ function contradictions(c: Parsed): string[] {
       `DATABASE_URL: expected a PostgreSQL address because ROLE=${c.ROLE} shares its database with other processes, got nothing`,
     )
   }
+  if (c.SMTP_URL && !c.MAIL_FROM) found.push('MAIL_FROM: expected a sender because SMTP_URL is set, got nothing')
+  if (c.GITHUB_CLIENT_ID && !c.GITHUB_CLIENT_SECRET)
+    found.push('GITHUB_CLIENT_SECRET: expected a secret because GITHUB_CLIENT_ID is set, got nothing')
   return found
 }

@@ -27,7 +27,11 @@ export interface Caller {
   scope: KeyScope
   uploadsRestricted: boolean
   deletesRestricted: boolean
+  /** Most bytes the account may keep; null is no limit. */
+  storageLimitBytes: number | null
   credential?: Credential
+  /** There when a browser session makes the request. */
+  session?: { id: number; isAdmin: boolean }
 }
 
 /** What a call may need. `manage` is deleting content and handling keys: only a key with scope `all` may. */
@@ -77,8 +81,8 @@ export async function authenticate({ database, keyTokens }: Components, token: s
     throw new KeepsakeError('ERROR_TOKEN_EXPIRED', 'API Key has expired.')
   }
   await noteUse(database, row)
-  const { userId, subject, did, keyId, scope, uploadsRestricted, deletesRestricted } = row
-  return { userId, subject, did, keyId, label: row.keyName, scope, uploadsRestricted, deletesRestricted }
+  const { userId, subject, did, keyId, keyName: label, scope, uploadsRestricted, deletesRestricted, storageLimitBytes } = row
+  return { userId, subject, did, keyId, label, scope, uploadsRestricted, deletesRestricted, storageLimitBytes }
 }
 
 /** Use is remembered to the minute: a finer clock would cost a write for every request. */

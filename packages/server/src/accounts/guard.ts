@@ -6,6 +6,7 @@ import type { RateLimit } from '../http/rate-limit.ts'
 import type { Caller, Right } from './authenticate.ts'
 import { authenticate, bearerToken, requireRight } from './authenticate.ts'
 import type { KeyTokens } from './key-token.ts'
+import { authenticateSession } from './session.ts'
 import type { Ucans } from './ucan.ts'
 import { isUcan } from './ucan-chain.ts'
 
@@ -17,6 +18,8 @@ export interface RouteRules {
   mode?: 'r' | 'w' | 'c'
   /** Whether a UCAN may stand in for the key. */
   ucan?: true
+  /** For routes of the website's own pages, which take a session and never a key: whether one is needed, and whose. */
+  session?: 'optional' | 'needed' | 'admin'
   /** Codes the route itself may answer, beside those that follow from the above. */
   errors?: readonly ErrorCode[]
 }
@@ -37,7 +40,10 @@ export interface GuardComponents {
   ucans: Ucans
 }
 
-/** An `onRequest` hook: maintenance mode, then the key, then its rights, then its rate. */
+/**
+ * An `onRequest` hook: maintenance mode, then the key, then its rights, then its rate. Where no key is shown, the session of a browser
+ * counts, for calls that pages of the website make.
+ */
 export function guard(components: GuardComponents) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { right, mode = 'r', ucan } = request.routeOptions.config
@@ -48,15 +54,31 @@ export function guard(components: GuardComponents) {
       )
     }
     if (right === undefined) return
-    const token = bearerToken(request.headers.authorization)
+    const { authorization } = request.headers
+    const signedIn = authorization === undefined ? await authenticateSession(components, request) : undefined
+    if (signedIn) {
+      admit(components, signedIn, { right, key: `session ${signedIn.session?.id}` }, request, reply)
+      return
+    }
+    const token = bearerToken(authorization)
     // A UCAN is made anew for every request, so its maker is what is counted.
     const agentDid = ucan && isUcan(token) ? String(request.headers['x-agent-did'] ?? '') : undefined
     const caller =
       agentDid === undefined ? await authenticate(components, token) : await components.ucans.authenticate(token, agentDid)
-    requireRight(caller, right)
-    components.rateLimit.take(agentDid ?? token, reply)
-    request.caller = caller
+    admit(components, caller, { right, key: agentDid ?? token }, request, reply)
   }
+}
+
+function admit(
+  { rateLimit }: GuardComponents,
+  caller: Caller,
+  { right, key }: { right: Right; key: string },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  requireRight(caller, right)
+  rateLimit.take(key, reply)
+  request.caller = caller
 }
 
 /** The caller of a route that has a `right`. */

@@ -50,7 +50,10 @@ export async function authenticateMetaplex(components: Components, header: unkno
     throw new KeepsakeError('ERROR_METAPLEX_TOKEN_NOT_FOUND', 'Metaplex token not found: expected `x-web3auth: Metaplex {jwt}`.')
   }
   const { rootCID, ...claims } = await verifyToken(token)
-  const { userId, subject, did, uploadsRestricted, deletesRestricted } = await getServiceUser(components, 'metaplex')
+  const { userId, subject, did, uploadsRestricted, deletesRestricted, storageLimitBytes } = await getServiceUser(
+    components,
+    'metaplex',
+  )
   const credential = {
     meta: { ...claims, rootCID: rootCID.toString() },
     checkContent: ({ root }: { root: CID }) => {
@@ -66,6 +69,7 @@ export async function authenticateMetaplex(components: Components, header: unkno
     scope: 'upload',
     uploadsRestricted,
     deletesRestricted,
+    storageLimitBytes,
     credential,
   }
 }

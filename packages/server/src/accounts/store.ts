@@ -18,15 +18,17 @@ export interface KeyRow {
   did: string | null
   uploadsRestricted: boolean
   deletesRestricted: boolean
+  storageLimitBytes: number | null
 }
 
-const userColumns = [
+export const userColumns = [
   'user.id as userId',
   'user.subject',
   'user.email',
   'user.did',
   'user.uploads_restricted as uploadsRestricted',
   'user.deletes_restricted as deletesRestricted',
+  'user.storage_limit_bytes as storageLimitBytes',
 ] as const
 
 const keyColumns = [
@@ -64,7 +66,10 @@ export async function userExists({ kysely }: Db, subject: string): Promise<boole
   return (await kysely.selectFrom('user').select('id').where('subject', '=', subject).executeTakeFirst()) !== undefined
 }
 
-export type UserRow = Pick<KeyRow, 'userId' | 'subject' | 'email' | 'did' | 'uploadsRestricted' | 'deletesRestricted'>
+export type UserRow = Pick<
+  KeyRow,
+  'userId' | 'subject' | 'email' | 'did' | 'uploadsRestricted' | 'deletesRestricted' | 'storageLimitBytes'
+>
 
 export async function findUserByDid({ kysely }: Db, did: string): Promise<UserRow | undefined> {
   return await kysely.selectFrom('user').select(userColumns).where('did', '=', did).executeTakeFirst()

@@ -63,7 +63,7 @@ async function authenticate(service: Service, database: Db, token: string, agent
   }
   const user = await findUserByDid(database, root.audience())
   if (!user) throw invalidUcan(`No user has registered ${root.audience()}, for whom its root token was issued.`)
-  const { userId, subject, did, uploadsRestricted, deletesRestricted } = user
+  const { userId, subject, did, uploadsRestricted, deletesRestricted, storageLimitBytes } = user
   const credential = {
     meta: { ucan: { issuer, root: { issuer: root.issuer(), audience: root.audience() }, capability: cap } },
     checkContent: (content: { root: CID; car: CID }) => checkContent(constraints, content),
@@ -77,6 +77,7 @@ async function authenticate(service: Service, database: Db, token: string, agent
     scope: 'upload',
     uploadsRestricted,
     deletesRestricted,
+    storageLimitBytes,
     credential,
   }
 }

@@ -86,13 +86,13 @@ export function userRoutes(components: UserComponents) {
         response: { 200: success(UserTags), '4xx': Failure },
       },
       handler: async (request) => {
-        const { uploadsRestricted, deletesRestricted } = callerOf(request)
+        const { uploadsRestricted, deletesRestricted, storageLimitBytes } = callerOf(request)
         const value = {
           HasAccountRestriction: uploadsRestricted,
           HasPsaAccess: true,
           HasDeleteRestriction: deletesRestricted,
           HasSuperHotAccess: false,
-          StorageLimitBytes: '',
+          StorageLimitBytes: storageLimitBytes === null ? '' : String(storageLimitBytes),
         }
         return { ok: true, value }
       },
