@@ -38,11 +38,16 @@ export function keyTokens(secret: Uint8Array): KeyTokens {
   return { sign, verify }
 }
 
+/** Text the database can hold: PostgreSQL takes no NUL. */
+function isText(claim: unknown): claim is string {
+  return typeof claim === 'string' && !claim.includes('\0')
+}
+
 async function verifiedClaims(token: string, secret: Uint8Array): Promise<KeyClaims | undefined> {
   try {
     const { payload } = await jwtVerify(token, secret, { algorithms: ['HS256'] })
     const { sub, iat, name } = payload
-    return typeof sub === 'string' && typeof iat === 'number' && typeof name === 'string' ? { sub, iat, name } : undefined
+    return isText(sub) && Number.isSafeInteger(iat) && isText(name) ? { sub, iat: iat as number, name } : undefined
   } catch {
     return undefined
   }

@@ -47,6 +47,7 @@ function checkName(name: unknown): string {
   if (typeof name !== 'string' || name.trim() === '') throw new KeepsakeError('BAD_REQUEST', 'Token name is required.')
   if (name.length > maxNameLength)
     throw new KeepsakeError('BAD_REQUEST', `Token name is too long: at most ${maxNameLength} characters, got ${name.length}.`)
+  if (name.includes('\0')) throw new KeepsakeError('BAD_REQUEST', 'Token name holds a NUL character.')
   return name
 }
 

@@ -64,6 +64,12 @@ function parseCids(text: string | undefined): Uint8Array[] | undefined {
   return cids.map((cid) => parseCid(cid.trim()).toV1().bytes)
 }
 
+function parseName(text: string | undefined): string | undefined {
+  // PostgreSQL takes no NUL, and no name holds one.
+  if (text?.includes('\0')) throw invalidParams('name holds a NUL character')
+  return text || undefined
+}
+
 /** A repeated parameter arrives as an array; its first value counts. */
 function single(value: unknown): string | undefined {
   const first = Array.isArray(value) ? value[0] : value
@@ -82,7 +88,7 @@ export async function listOwnUploads({ database }: { database: Db }, userId: num
   const filter = {
     userId,
     before: parseBefore(single(query.before)),
-    nameContains: single(query.name) || undefined,
+    nameContains: parseName(single(query.name)),
     cids: parseCids(single(query.cid)),
   }
   const after = parseCursor(single(query.cursor))
