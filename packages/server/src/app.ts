@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Fastify from 'fastify'
+import Fastify, { LogController } from 'fastify'
 import { guard } from './accounts/guard.ts'
 import { keyRoutes } from './accounts/routes.ts'
 import { openUcans } from './accounts/ucan.ts'
@@ -70,7 +70,7 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
   const gateway: GatewayConfig = { host, trustProxy: TRUST_PROXY === 'yes' }
   const app = Fastify({
     loggerInstance: service.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     trustProxy: gateway.trustProxy,
     routerOptions: { ignoreTrailingSlash: true, caseSensitive: false, maxParamLength },
@@ -87,6 +87,8 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
   continueOnceAccepted(app as unknown as FastifyInstance)
   await collectRoutes(app as unknown as FastifyInstance, { config: service.config, build })
   await app.register(gatewayRoutes({ blocks: service.blocks, config: gateway }))
+  // Until there is a website, the documentation is the front door.
+  app.get('/', async (_request, reply) => reply.redirect('/api/docs'))
   await app.register(healthRoutes({ ...service, build }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })
   return app as unknown as FastifyInstance
