@@ -10,6 +10,7 @@ import { gatewayRoutes, gatewayUrl } from './gateway/routes.ts'
 import { allowOrigin, answerPreflight } from './http/cors.ts'
 import { continueOnceAccepted } from './http/expect-continue.ts'
 import { acceptJsonBodies } from './http/json-body.ts'
+import { allowOddMediaType } from './http/media-type.ts'
 import { rateLimit } from './http/rate-limit.ts'
 import { replyError } from './http/reply-error.ts'
 import { collectRoutes } from './openapi/document.ts'
@@ -39,7 +40,9 @@ function apiRoutes(service: Service, build: BuildInfo) {
     const ucans = await openUcans(service, service.didSeed)
     const components = { ...service, build, ucans, rateLimit: rateLimit(service.config), recordUpload: uploadRecorder(service) }
     app.decorateRequest('caller', null)
+    app.decorateRequest('oddMediaType', '')
     app.addHook('onRequest', allowOrigin)
+    app.addHook('onRequest', allowOddMediaType)
     app.addHook('onRequest', guard(components))
     app.addHook('preSerialization', async (_request, reply) => void reply.type('application/json;charset=UTF-8'))
     app.setErrorHandler(replyError)

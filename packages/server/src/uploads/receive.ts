@@ -5,6 +5,7 @@ import type { BlobStore } from '../blobs/blobs.ts'
 import type { Config } from '../config.ts'
 import { KeepsakeError } from '../errors.ts'
 import { checkContentLength, readBody } from '../http/body.ts'
+import { sentMediaType } from '../http/media-type.ts'
 import { receiveCar } from './receive-car.ts'
 import { receiveDirectory } from './receive-directory.ts'
 import { receiveFile } from './receive-file.ts'
@@ -62,7 +63,7 @@ export async function receiveUpload(
   components: ReceiveComponents,
   request: FastifyRequest,
   caller: Caller,
-  mimeType: string = request.headers['content-type'] ?? '',
+  mimeType: string = sentMediaType(request),
 ): Promise<Nft> {
   const name = nameFrom(request.headers['x-name'])
   const body = openBody(components, request)
@@ -92,7 +93,7 @@ async function receiveBody(
 
 /** `POST /store`: ERC-1155 metadata with its files becomes a dag-cbor root. */
 export async function storeNft(components: ReceiveComponents, request: FastifyRequest, caller: Caller): Promise<Token> {
-  const mimeType = request.headers['content-type'] ?? ''
+  const mimeType = sentMediaType(request)
   if (!/multipart\/form-data/i.test(mimeType))
     throw new KeepsakeError('BAD_REQUEST', 'content-type should be `multipart/form-data`')
   const name = nameFrom(request.headers['x-name'])
