@@ -1,8 +1,12 @@
 import type { Readable } from 'node:stream'
 import { KeepsakeError } from '../errors.ts'
 
+const uploadLimit = 'MAX_UPLOAD_BYTES'
+
 export interface BodyLimits {
   maxBytes: number
+  /** What the refusal calls the limit; the setting for uploads when absent. */
+  limitName?: string
   /** How long to wait for the next byte. Time the server itself takes does not count. */
   idleTimeoutMs: number
 }
@@ -13,7 +17,10 @@ export interface BodyLimits {
  * @throws KeepsakeError `PAYLOAD_TOO_LARGE` when more than `maxBytes` come, `REQUEST_TIMEOUT` when none come for too long,
  *   `BAD_REQUEST` when the client leaves in the middle.
  */
-export async function* readBody(stream: Readable, { maxBytes, idleTimeoutMs }: BodyLimits): AsyncGenerator<Uint8Array, void> {
+export async function* readBody(
+  stream: Readable,
+  { maxBytes, limitName = uploadLimit, idleTimeoutMs }: BodyLimits,
+): AsyncGenerator<Uint8Array, void> {
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
   const watch = idleWatch(idleTimeoutMs)
   let receivedBytes = 0
@@ -22,13 +29,13 @@ export async function* readBody(stream: Readable, { maxBytes, idleTimeoutMs }: B
       const { done, value } = await watch.during(chunks.next())
       if (done) return
       receivedBytes += value.byteLength
-      if (receivedBytes > maxBytes) throw tooLarge(maxBytes, `more than ${maxBytes}`)
+      if (receivedBytes > maxBytes) throw tooLarge(maxBytes, limitName, `more than ${maxBytes}`)
       yield value
     }
   } catch (error) {
     throw error instanceof KeepsakeError
       ? error
-      : new KeepsakeError('BAD_REQUEST', 'The upload ended before all of it came.', { cause: error })
+      : new KeepsakeError('BAD_REQUEST', 'The body ended before all of it came.', { cause: error })
   } finally {
     watch.stop()
   }
@@ -64,12 +71,12 @@ function idleWatch(timeoutMs: number) {
 /** Refuses by what the client announces, before a byte is read. */
 export function checkContentLength(header: string | undefined, maxBytes: number): void {
   const announced = Number(header ?? 0)
-  if (announced > maxBytes) throw tooLarge(maxBytes, String(announced))
+  if (announced > maxBytes) throw tooLarge(maxBytes, uploadLimit, String(announced))
 }
 
-function tooLarge(maxBytes: number, came: string): KeepsakeError {
+function tooLarge(maxBytes: number, limitName: string, came: string): KeepsakeError {
   return new KeepsakeError(
     'PAYLOAD_TOO_LARGE',
-    `The request body is too large: at most ${maxBytes} bytes (MAX_UPLOAD_BYTES), got ${came}.`,
+    `The request body is too large: at most ${maxBytes} bytes (${limitName}), got ${came}.`,
   )
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { Failure } from '@keepsake/api/errors.ts'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { KeepsakeError, toKeepsakeError } from '../errors.ts'
@@ -28,17 +29,28 @@ export async function replyError(thrown: unknown, request: FastifyRequest, reply
   const error = asKeepsakeError(thrown)
   if (error.status >= 500) request.log.error({ err: error }, error.message)
   else request.log.debug({ code: error.code, cause: error.cause }, error.message)
-  leaveBody(request, reply)
-  return await reply.code(error.status).type('application/json;charset=UTF-8').send(failure(error))
+  reply.code(error.status).type('application/json;charset=UTF-8')
+  const isBodyUnderWay = !request.raw.complete && !request.raw.destroyed
+  return await (isBodyUnderWay ? replyAmidBody(request, reply, failure(error)) : reply.send(failure(error)))
 }
 
-/** After a refusal in the middle of a body the connection cannot be used again. */
-function leaveBody(request: FastifyRequest, reply: FastifyReply): void {
-  const { raw } = request
-  if (raw.complete || raw.destroyed) return
-  reply.header('connection', 'close')
+/**
+ * Answers while the client still sends. The connection cannot be used again; but closing it at once would reset it, and a client that
+ * writes first and reads later would never see the answer. So the answer is given whole (its length is known), and the end of the
+ * connection waits until the rest of the body came and was thrown away, the client left, or `drainMs` passed.
+ */
+function replyAmidBody({ raw }: FastifyRequest, reply: FastifyReply, body: Failure): FastifyReply {
+  const bytes = Buffer.from(JSON.stringify(body))
   raw.resume()
-  const timer = setTimeout(() => raw.destroy(), drainMs)
-  timer.unref()
-  raw.once('close', () => clearTimeout(timer))
+  async function* lingering() {
+    yield bytes
+    const { promise: gone, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, drainMs)
+    for (const event of ['end', 'close', 'error']) raw.once(event, () => resolve())
+    if (raw.complete || raw.destroyed) resolve()
+    await gone
+    clearTimeout(timer)
+  }
+  reply.header('connection', 'close').header('content-length', bytes.byteLength)
+  return reply.send(Readable.from(lingering(), { objectMode: false }))
 }

@@ -37,6 +37,17 @@ function parser(contentType: string, limits: MultipartLimits): BusboyInstance {
   }
 }
 
+/** The bytes of a file; a form that ends in the middle of it is the client's mistake. */
+async function* bytesOf(stream: BusboyFileStream): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* stream as AsyncIterable<Uint8Array>
+  } catch (error) {
+    throw error instanceof KeepsakeError
+      ? error
+      : invalid(`The multipart body cannot be read: ${(error as Error).message}`, error)
+  }
+}
+
 /**
  * Reads a multipart/form-data body part by part (RFC 7578), in flat memory.
  *
@@ -67,7 +78,7 @@ export async function* readParts(
     stream.on('close', () => open.delete(stream)).on('error', () => {})
     if (++files > limits.maxFiles)
       fail(new KeepsakeError('PAYLOAD_TOO_LARGE', `Too many files: at most ${limits.maxFiles} (MAX_FILES_PER_UPLOAD).`))
-    queue.push({ kind: 'file', field, fileName: fileName ?? '', mimeType, bytes: stream as AsyncIterable<Uint8Array> })
+    queue.push({ kind: 'file', field, fileName: fileName ?? '', mimeType, bytes: bytesOf(stream) })
     wake()
   })
   form.on('field', (field, value, _nameTruncated, valueTruncated) => {
