@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Fastify, { LogController } from 'fastify'
 import { guard } from './accounts/guard.ts'
 import { keyRoutes } from './accounts/routes.ts'
+import { accountRoutes } from './accounts/sign-in/routes.ts'
 import { openUcans } from './accounts/ucan.ts'
 import { userRoutes } from './accounts/user-routes.ts'
 import type { GatewayConfig } from './gateway/config.ts'
@@ -16,6 +17,7 @@ import { replyError } from './http/reply-error.ts'
 import { collectRoutes } from './openapi/document.ts'
 import { openApiRoutes } from './openapi/routes.ts'
 import type { Service } from './service.ts'
+import { checkComponents } from './status/health.ts'
 import { healthRoutes, statusRoutes } from './status/routes.ts'
 import type { BuildInfo } from './status/version.ts'
 import { uploadRecorder } from './uploads/record.ts'
@@ -94,5 +96,6 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
   app.get('/', async (_request, reply) => reply.redirect('/api/docs'))
   await app.register(healthRoutes({ ...service, build }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })
+  await app.register(accountRoutes({ ...service, health: () => checkComponents(service) }), { prefix: '/account' })
   return app as unknown as FastifyInstance
 }

@@ -1,3 +1,4 @@
+import { signInJobs } from './accounts/sign-in/jobs.ts'
 import { blockJobs } from './blocks/jobs.ts'
 import type { JobHandlers } from './jobs/worker.ts'
 import type { Service } from './service.ts'
@@ -5,5 +6,5 @@ import { uploadJobs } from './uploads/jobs.ts'
 
 /** What each job of the pipeline does. */
 export function jobHandlers(service: Service): JobHandlers {
-  return { ...blockJobs(service), ...uploadJobs(service) }
+  return { ...signInJobs(service), ...blockJobs(service), ...uploadJobs(service) }
 }

@@ -1,4 +1,5 @@
 import pino from 'pino'
+import { findSetUpLink } from './accounts/set-up.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config.ts'
 import { ConfigError, parseConfig } from './config.ts'
@@ -11,8 +12,11 @@ import { readBuildInfo } from './status/version.ts'
 /** How long requests under way may take after SIGTERM before their connections are cut. */
 const drainMs = 30_000
 
-function banner(config: Config, port: number): string {
-  const url = config.PUBLIC_URL.endsWith(':0') ? `http://localhost:${port}` : config.PUBLIC_URL
+function urlOf({ PUBLIC_URL }: Config, port: number): string {
+  return PUBLIC_URL.endsWith(':0') ? `http://localhost:${port}` : PUBLIC_URL
+}
+
+function banner(url: string): string {
   return [
     `Keepsake is ready at ${url}`,
     '',
@@ -44,7 +48,10 @@ async function serve(config: Config): Promise<void> {
     const app = await createApp(service, await readBuildInfo())
     await app.listen({ port: config.PORT, host: config.HOST })
     const address = app.server.address()
-    process.stdout.write(`${banner(config, typeof address === 'object' && address ? address.port : config.PORT)}\n`)
+    const port = typeof address === 'object' && address ? address.port : config.PORT
+    process.stdout.write(`${banner(urlOf(config, port))}\n`)
+    const link = await findSetUpLink(service, urlOf(config, port))
+    if (link) log.warn({ link }, 'this server has no administrator yet; whoever opens this link becomes it, once')
     log.info({ reason: await stopped }, 'stopping')
     const cut = setTimeout(() => app.server.closeAllConnections(), drainMs)
     await app.close()

@@ -8,19 +8,29 @@
  *        │                                                                │
  *        │                                                                └─ root:complete
  *        └─ upload:deleted   nothing to do at once; the collector comes by the clock
+ *
+ *   sign-in-link:requested, invitation:made  a mail is to be sent ──► send-sign-in-link, send-invitation
+ *   account:deleted   its uploads are nobody's ──► delete-uploads
  */
 export const pipeline = {
   'shard:indexed': ['complete-dag'],
+  'sign-in-link:requested': ['send-sign-in-link'],
+  'invitation:made': ['send-invitation'],
+  'account:deleted': ['delete-uploads'],
 } as const
 
 /** What a fact is about; also the payload of its jobs, and what makes a job unique: the same fact twice is one job. */
 export interface FactPayloads {
   'shard:indexed': { contentId: number }
+  'sign-in-link:requested': { linkId: string }
+  'invitation:made': { invitationId: number }
+  'account:deleted': { userId: number }
 }
 
 /** Work by the clock, in UTC (crontab syntax of graphile-worker). */
 export const clock = [
   { at: '17 * * * *', job: 'collect-garbage' },
+  { at: '37 * * * *', job: 'forget-sign-ins' },
   { at: '43 3 * * *', job: 'compact-tallies' },
   { at: '29 4 * * 0', job: 'sweep-blobs' },
 ] as const

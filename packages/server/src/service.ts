@@ -15,6 +15,8 @@ import { migrate } from './database/migrate.ts'
 import type { Facts } from './jobs/facts.ts'
 import { facts } from './jobs/facts.ts'
 import { migrateJobs } from './jobs/worker.ts'
+import type { Mail } from './mail/mail.ts'
+import { openMail } from './mail/mail.ts'
 import { pipeline } from './pipeline.ts'
 
 /** Everything the parts of one process share, made once, here, and handed to each part that needs it. */
@@ -27,6 +29,10 @@ export interface Service extends AsyncDisposable {
   keyTokens: KeyTokens
   /** Seed of the Ed25519 key behind the service's DID. */
   didSeed: Uint8Array
+  /** Makes the tokens in links that sign in. */
+  signInSecret: Uint8Array
+  /** Without a configured mail server there is none. */
+  mail: Mail | undefined
   facts: Facts
   /** Resolves with the reason when the embedded database is lost for good; never with a database of your own. */
   lost: Promise<Error>
@@ -68,6 +74,10 @@ function blobsConfig(config: Config): Parameters<typeof openBlobs>[0] {
   }
 }
 
+function mailOf({ SMTP_URL: url, MAIL_FROM: from }: Config): Mail | undefined {
+  return url && from ? openMail({ url, from }) : undefined
+}
+
 /**
  * Opens the database (migrated), the blobs and what stands on them. Whatever was opened is closed again when a later step fails.
  *
@@ -85,6 +95,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   await migrateJobs(database)
   const blobs = opening.adopt(await openBlobs(blobsConfig(config), { logger: log }), (store) => store.close())
   const keySecret = await loadKeySecret(config.KEY_SECRET, config.DATA_DIR)
+  const mail = opening.adopt(mailOf(config), (open) => open?.close())
   const opened = opening.move()
   return {
     config,
@@ -94,6 +105,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     blocks: openBlocks({ database, blobs }),
     keyTokens: keyTokens(keySecret),
     didSeed: deriveSecret(keySecret, 'did'),
+    signInSecret: deriveSecret(keySecret, 'sign-in'),
+    mail,
     facts: facts(pipeline),
     lost: located.lost,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -7,6 +7,7 @@ import type { Caller, Right } from './authenticate.ts'
 import { authenticate, bearerToken, requireRight } from './authenticate.ts'
 import type { KeyTokens } from './key-token.ts'
 import { authenticateSession } from './session.ts'
+import { requireRoom } from './storage-limit.ts'
 import type { Ucans } from './ucan.ts'
 import { isUcan } from './ucan-chain.ts'
 
@@ -57,7 +58,7 @@ export function guard(components: GuardComponents) {
     const { authorization } = request.headers
     const signedIn = authorization === undefined ? await authenticateSession(components, request) : undefined
     if (signedIn) {
-      admit(components, signedIn, { right, key: `session ${signedIn.session?.id}` }, request, reply)
+      await admit(components, signedIn, { right, key: `session ${signedIn.session?.id}` }, request, reply)
       return
     }
     const token = bearerToken(authorization)
@@ -65,19 +66,21 @@ export function guard(components: GuardComponents) {
     const agentDid = ucan && isUcan(token) ? String(request.headers['x-agent-did'] ?? '') : undefined
     const caller =
       agentDid === undefined ? await authenticate(components, token) : await components.ucans.authenticate(token, agentDid)
-    admit(components, caller, { right, key: agentDid ?? token }, request, reply)
+    await admit(components, caller, { right, key: agentDid ?? token }, request, reply)
   }
 }
 
-function admit(
-  { rateLimit }: GuardComponents,
+async function admit(
+  { database, rateLimit }: GuardComponents,
   caller: Caller,
   { right, key }: { right: Right; key: string },
   request: FastifyRequest,
   reply: FastifyReply,
-): void {
+): Promise<void> {
   requireRight(caller, right)
   rateLimit.take(key, reply)
+  if (request.routeOptions.config.mode === 'c')
+    await requireRoom(database, caller, Number(request.headers['content-length'] ?? 0))
   request.caller = caller
 }
 

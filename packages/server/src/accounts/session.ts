@@ -57,9 +57,19 @@ export async function authenticateSession(
   { config, database }: Components,
   request: FastifyRequest,
 ): Promise<Caller | undefined> {
+  if (siteOriginOf(request, config) === undefined || readCookie(request, 'session', config) === undefined) return undefined
+  requireSameOrigin(request, config)
+  return await findSignedIn({ config, database }, request)
+}
+
+/**
+ * The same for a request that need not come from a page of the website. Such a request must prove by itself what it may do.
+ *
+ * @throws KeepsakeError `ERROR_NOT_SIGNED_IN` where the session is over
+ */
+export async function findSignedIn({ config, database }: Components, request: FastifyRequest): Promise<Caller | undefined> {
   const token = siteOriginOf(request, config) === undefined ? undefined : readCookie(request, 'session', config)
   if (token === undefined) return undefined
-  requireSameOrigin(request, config)
   const row = await store.findLiveSession(database, sha256(token), idleSince())
   if (!row) throw new KeepsakeError('ERROR_NOT_SIGNED_IN', 'You are not signed in any more; sign in again.')
   // To the minute: a finer clock would cost a write for every request.

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import { publicKeyOfDid } from './did.ts'
+import { parseEmailAddress } from './sign-in/email-address.ts'
 import type { ListedUser, UserRow } from './store.ts'
 import { findUserByEmail, insertUser, listUsersAfter, setUserDid } from './store.ts'
 
@@ -12,14 +13,9 @@ interface Components {
   database: Db
 }
 
-/** An address is not proven by its form; this only catches slips of the hand. */
-const emailPattern = /^[^\s@]+@[^\s@]+$/
-
 /** @throws KeepsakeError `BAD_REQUEST` for what is no e-mail address, `CONFLICT` where it has an account already. */
 export async function createUser({ database }: Components, input: { email: string; name?: string }): Promise<User> {
-  const email = input.email.trim()
-  if (!emailPattern.test(email) || email.length > 254)
-    throw new KeepsakeError('BAD_REQUEST', `"${input.email}" is not an e-mail address.`)
+  const email = parseEmailAddress(input.email)
   const user = await insertUser(database, { subject: `keepsake:${randomUUID()}`, email, name: input.name ?? null })
   if (!user) throw new KeepsakeError('CONFLICT', `${email} has an account already.`)
   return user

@@ -16,6 +16,11 @@ const tags = [
   { name: 'uploads', description: 'Store, list, check and remove.' },
   { name: 'keys', description: 'The API keys of your account.' },
   { name: 'users', description: 'Your account: what it may do, and who may upload on its behalf (UCANs).' },
+  {
+    name: 'account',
+    description: 'Signing in, and your account. For the pages of the website: a session is needed, a key does not do.',
+  },
+  { name: 'admin', description: 'For administrators, with a session.' },
   { name: 'service', description: 'About this server.' },
 ]
 
@@ -28,6 +33,13 @@ const securitySchemes = {
     description: 'A UCAN whose audience is the DID of this service and whose proofs lead to a root token it issued.',
   },
   agentDid: { type: 'apiKey', in: 'header', name: 'x-agent-did', description: 'The DID that issued the UCAN.' },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'keepsake-session',
+    description:
+      'Set by signing in; over https it is called `__Host-keepsake-session`. Accepted from pages of the website only: calls that change something need the header `X-Keepsake-CSRF: 1`.',
+  },
   metaplex: {
     type: 'apiKey',
     in: 'header',

@@ -17,9 +17,23 @@ const keyErrors: ErrorCode[] = [
   'ERROR_TOKEN_BLOCKED',
   'ERROR_TOKEN_SCOPE',
   'ERROR_RATE_LIMITED',
+  'ERROR_NOT_SIGNED_IN',
+  'ERROR_CROSS_SITE',
 ]
+const sessionErrors: Record<NonNullable<RouteRules['session']>, ErrorCode[]> = {
+  optional: ['ERROR_CROSS_SITE'],
+  needed: ['ERROR_CROSS_SITE', 'ERROR_NOT_SIGNED_IN'],
+  admin: ['ERROR_CROSS_SITE', 'ERROR_NOT_SIGNED_IN', 'ERROR_ADMIN_ONLY'],
+}
 const ucanErrors: ErrorCode[] = ['ERROR_AGENT_DID_REQUIRED', 'ERROR_INVALID_UCAN']
-const uploadErrors: ErrorCode[] = ['BAD_REQUEST', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE', 'ERROR_INVALID_NAME', 'ERROR_NO_SPACE']
+const uploadErrors: ErrorCode[] = [
+  'BAD_REQUEST',
+  'REQUEST_TIMEOUT',
+  'PAYLOAD_TOO_LARGE',
+  'ERROR_INVALID_NAME',
+  'ERROR_NO_SPACE',
+  'ERROR_STORAGE_LIMIT',
+]
 const cidErrors: ErrorCode[] = ['ERROR_INVALID_CID', 'NOT_FOUND']
 const jsonErrors: ErrorCode[] = ['BAD_REQUEST', 'ERROR_INVALID_JSON', 'PAYLOAD_TOO_LARGE']
 
@@ -28,6 +42,7 @@ function errorsOf(rules: RouteRules, schema: FastifySchema): ErrorCode[] {
   const hasCid = Object.hasOwn((schema.params as { properties?: object } | undefined)?.properties ?? {}, 'cid')
   const codes = [
     rules.right ? keyErrors : [],
+    rules.session ? sessionErrors[rules.session] : [],
     rules.right === 'upload' ? ['ERROR_ACCOUNT_RESTRICTED' as const] : [],
     rules.right === 'delete' ? ['ERROR_DELETE_RESTRICTED' as const] : [],
     rules.ucan ? ucanErrors : [],
@@ -58,11 +73,18 @@ function failures(codes: readonly ErrorCode[]): Responses {
   return Object.fromEntries(entries)
 }
 
-function authorization({ right, ucan }: RouteRules): { security: Record<string, string[]>[]; sentence: string } {
+const sessionSentences: Record<NonNullable<RouteRules['session']>, string> = {
+  optional: 'Needs nobody signed in.',
+  needed: 'Needs a session.',
+  admin: 'Needs the session of an administrator.',
+}
+
+function authorization({ right, ucan, session }: RouteRules): { security: Record<string, string[]>[]; sentence: string } {
+  if (session) return { security: session === 'optional' ? [] : [{ session: [] }], sentence: sessionSentences[session] }
   if (right === undefined) return { security: [], sentence: 'Needs no key.' }
   const scopes = scopesWith(right).map((scope) => `\`${scope}\``)
   const sentence = `Needs an API key of scope ${scopes.join(' or ')}${ucan ? ', or a UCAN with the header `x-agent-did`' : ''}.`
-  return { security: [{ apiKey: [] }, ...(ucan ? [{ ucan: [], agentDid: [] }] : [])], sentence }
+  return { security: [{ apiKey: [] }, { session: [] }, ...(ucan ? [{ ucan: [], agentDid: [] }] : [])], sentence }
 }
 
 /**
@@ -75,7 +97,7 @@ export function documentRules({ schema, route }: { schema: FastifySchema; route:
   const { '4xx': _general, ...answers } = (schema.response ?? {}) as Responses
   const responses = Object.fromEntries(Object.entries(answers).map(([status, given]) => [status, answer(status, given)]))
   // `/health` stands outside the API: no guard, no envelope.
-  const isGuarded = route.url.startsWith('/api')
+  const isGuarded = /^\/(api|account)\b/.test(route.url)
   return {
     ...schema,
     security: schema.security ?? security,

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { BlobStore } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
+import type { Mail } from '../mail/mail.ts'
 
 interface Components {
   database: Db
@@ -34,6 +35,16 @@ async function timed(check: () => Promise<unknown>): Promise<CheckResult> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** The same for whoever runs the server, with what it can do without for a while: a mail server that is away stops no upload. */
+export async function checkComponents({
+  mail,
+  ...components
+}: Components & { mail: Pick<Mail, 'check'> | undefined }): Promise<HealthReport> {
+  const [report, mailResult] = await Promise.all([checkHealth(components), mail && timed(() => mail.check())])
+  if (!mailResult) return report
+  return { ok: report.ok && mailResult.ok, checks: { ...report.checks, mail: mailResult } }
 }
 
 /** Whether this process can store and read right now: tried, not assumed. */

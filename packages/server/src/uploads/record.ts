@@ -1,5 +1,6 @@
 import type { Nft } from '@keepsake/api/nft.ts'
 import type { Caller } from '../accounts/authenticate.ts'
+import { requireWithinLimits } from '../accounts/storage-limit.ts'
 import { keepContents } from '../blocks/content.ts'
 import type { Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
@@ -52,6 +53,10 @@ export async function recordUploads({ database, facts }: Components, claims: rea
         part: received.part,
         createdAt,
       })),
+    )
+    await requireWithinLimits(
+      db,
+      claims.map(({ caller }) => caller),
     )
     for (const { id, completeAt } of contents) if (completeAt === null) await facts.record(db, 'shard:indexed', { contentId: id })
     return rows.map((row) => toNft(row))

@@ -161,6 +161,17 @@ export async function markDeleted({ kysely }: Db, userId: number, sourceCid: str
   return done.numUpdatedRows === 1n
 }
 
+/** So many in one transaction, so that an account with millions of uploads holds nobody up. */
+const deletedAtOnce = 5_000
+
+/** Deletes some of a user's uploads, as `markDeleted` does. False when none are left. */
+export async function markAllDeleted({ kysely }: Db, userId: number): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update upload set deleted_at = now(), updated_at = now()
+    where id in (select id from upload where user_id = ${userId} and deleted_at is null limit ${deletedAtOnce})`.execute(kysely)
+  return (numAffectedRows ?? 0n) > 0n
+}
+
 /** False where there is no such live upload. */
 export async function renameUpload({ kysely }: Db, userId: number, sourceCid: string, name: string): Promise<boolean> {
   const done = await kysely

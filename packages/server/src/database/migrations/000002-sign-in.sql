@@ -119,7 +119,8 @@ create table set_up (
   used_at timestamptz(3)
 );
 
--- Bytes of the live uploads of each account whose size is known, in slots as `upload_tally` has them.
+-- Bytes of the live uploads of each account whose size is known, in slots as `upload_tally` has them. Rows are always taken in the
+-- order of the accounts, so that writers in one slot wait for each other and never in a circle.
 create table storage_tally (
   user_id bigint not null references "user" (id) on delete cascade,
   slot smallint not null,
@@ -149,13 +150,13 @@ begin
     perform from content where id in (select content_id from new_rows) order by id for share;
     insert into storage_tally as t (user_id, slot, bytes)
       select n.user_id, pg_backend_pid() % 32, sum(c.dag_bytes) from new_rows n join content c on c.id = n.content_id
-      where n.deleted_at is null and c.dag_bytes > 0 group by 1
+      where n.deleted_at is null and c.dag_bytes > 0 group by 1 order by 1
     on conflict (user_id, slot) do update set bytes = t.bytes + excluded.bytes;
   elsif tg_op = 'DELETE' then
     perform from content where id in (select content_id from old_rows where deleted_at is null) order by id for share;
     insert into storage_tally as t (user_id, slot, bytes)
       select o.user_id, pg_backend_pid() % 32, -sum(c.dag_bytes) from old_rows o join content c on c.id = o.content_id
-      where o.deleted_at is null and c.dag_bytes > 0 and exists (select from "user" where id = o.user_id) group by 1
+      where o.deleted_at is null and c.dag_bytes > 0 and exists (select from "user" where id = o.user_id) group by 1 order by 1
     on conflict (user_id, slot) do update set bytes = t.bytes + excluded.bytes;
   else
     perform from content where id in (
@@ -164,7 +165,7 @@ begin
     insert into storage_tally as t (user_id, slot, bytes)
       select n.user_id, pg_backend_pid() % 32, sum(case when n.deleted_at is null then c.dag_bytes else -c.dag_bytes end)
       from new_rows n join old_rows o using (id) join content c on c.id = n.content_id
-      where (n.deleted_at is null) <> (o.deleted_at is null) and c.dag_bytes > 0 group by 1
+      where (n.deleted_at is null) <> (o.deleted_at is null) and c.dag_bytes > 0 group by 1 order by 1
     on conflict (user_id, slot) do update set bytes = t.bytes + excluded.bytes;
   end if;
   return null;
@@ -181,7 +182,7 @@ create function tally_content_size() returns trigger language plpgsql as $$
 begin
   insert into storage_tally as t (user_id, slot, bytes)
     select user_id, pg_backend_pid() % 32, count(*) * (coalesce(new.dag_bytes, 0) - coalesce(old.dag_bytes, 0))
-    from upload where content_id = new.id and deleted_at is null group by 1
+    from upload where content_id = new.id and deleted_at is null group by 1 order by 1
   on conflict (user_id, slot) do update set bytes = t.bytes + excluded.bytes;
   return null;
 end $$;
