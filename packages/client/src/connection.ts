@@ -79,9 +79,11 @@ async function attemptOnce(connection: Connection, path: string, options: Reques
         ...(body && { 'content-length': String(body.sizeBytes) }),
         ...headers,
       },
-      ...(bytes && { body: bytes.stream, duplex: 'half' }),
+      // Were a redirect possible, fetch would keep all of the body to send it once more; with these two it does not.
+      ...(bytes && { body: bytes.stream, duplex: 'half', redirect: 'error', window: null }),
       ...(signal && { signal }),
     } as RequestInit)
+    if (bytes) bytes.isAnswered = true
     if (response.ok) return response
     return await refusal(response)
   } catch (cause) {
@@ -95,10 +97,16 @@ async function attemptOnce(connection: Connection, path: string, options: Reques
 /** A body as `fetch` takes it. It tells of a body that could not be made in its own words only, so the reason is remembered. */
 function bodyStream(source: AsyncIterable<Uint8Array>) {
   const chunks = source[Symbol.asyncIterator]()
-  const body: { failure: { error: unknown } | undefined; stream: ReadableStream<Uint8Array> } = {
+  const body: { failure: { error: unknown } | undefined; isAnswered: boolean; stream: ReadableStream<Uint8Array> } = {
     failure: undefined,
+    // Whoever has answered wants no more of it; fetch would go on asking for it all the same.
+    isAnswered: false,
     stream: new ReadableStream({
       async pull(controller) {
+        if (body.isAnswered) {
+          await chunks.return?.()
+          return controller.error(new Error('The request has been answered.'))
+        }
         try {
           const { done, value } = await chunks.next()
           if (done) controller.close()

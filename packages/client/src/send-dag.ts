@@ -191,30 +191,28 @@ function* section({ cid, bytes }: Block): Generator<Uint8Array> {
 
 const gatherBytes = 64 * 1024
 
-/** Gathers small pieces, because each costs a system call, and counts what goes out. */
+/** Gathers small pieces, because each costs a system call, and counts what goes out. Large ones pass uncopied. */
 async function* counted(source: AsyncIterable<Uint8Array>, onSent: (sentBytes: number) => void): AsyncGenerator<Uint8Array> {
   let sent = 0
-  let gathered: Uint8Array[] = []
-  let waiting = 0
+  let buffer = new Uint8Array(gatherBytes)
+  let filled = 0
   const flush = () => {
-    const chunk = new Uint8Array(waiting)
-    let at = 0
-    for (const piece of gathered) {
-      chunk.set(piece, at)
-      at += piece.length
-    }
-    sent += waiting
-    gathered = []
-    waiting = 0
+    const chunk = buffer.subarray(0, filled)
+    buffer = new Uint8Array(gatherBytes)
+    filled = 0
     return chunk
   }
   for await (const piece of source) {
-    gathered.push(piece)
-    waiting += piece.length
-    if (waiting < gatherBytes) continue
-    yield flush()
+    if (filled > 0 && filled + piece.length > gatherBytes) yield flush()
+    if (piece.length > gatherBytes / 2) {
+      if (filled > 0) yield flush()
+      yield piece
+    } else {
+      buffer.set(piece, filled)
+      filled += piece.length
+    }
+    sent += piece.length
     onSent(sent)
   }
-  if (waiting > 0) yield flush()
-  onSent(sent)
+  if (filled > 0) yield flush()
 }

@@ -2,7 +2,7 @@ import type { Check, Nft } from '@keepsake/api/nft.ts'
 import type { Version } from '@keepsake/api/service.ts'
 import type { Connection, RequestOptions } from './connection.ts'
 import { request } from './connection.ts'
-import { ClientError } from './errors.ts'
+import { ClientError, isClientError } from './errors.ts'
 
 interface CallOptions {
   signal?: AbortSignal | undefined
@@ -48,6 +48,20 @@ export async function getUpload(connection: Connection, cid: string, { signal }:
 /** What anybody may know of a CID; no key needed. */
 export async function checkCid(connection: Connection, cid: string, { signal }: CallOptions = {}): Promise<Check> {
   return await call<Check>(connection, `/api/check/${encodeURIComponent(cid)}`, { signal })
+}
+
+/**
+ * Finds out whether the key is one, so that nobody sends a gigabyte to learn that it is not. A key that may not list is still a key.
+ *
+ * @throws ClientError `REFUSED` with what the server says of the key
+ */
+export async function checkKey(connection: Connection, { signal }: CallOptions = {}): Promise<void> {
+  try {
+    const response = await request(connection, '/api/?limit=1', { signal })
+    await valueIn(connection, response)
+  } catch (error) {
+    if (!isClientError(error, 'REFUSED') || error.apiCode !== 'ERROR_TOKEN_SCOPE') throw error
+  }
 }
 
 /** Removes an upload from its owner's list. */

@@ -1,5 +1,4 @@
-import { isClientError } from '@keepsake/client/errors.ts'
-import { listUploads } from '@keepsake/client/uploads.ts'
+import { checkKey } from '@keepsake/client/uploads.ts'
 import { askSecret } from '@keepsake/terminal/ask.ts'
 import type { Command } from 'commander'
 import { writeLogin } from '../config-file.ts'
@@ -9,15 +8,6 @@ import { CommandError } from '../failure.ts'
 import type { ServerOptions } from '../settings.ts'
 import { readKeyFile, resolveEndpoint, withServerOptions } from '../settings.ts'
 
-/** A key that may not list is still a key: only that of `ERROR_TOKEN_SCOPE` is known to be right and refused. */
-async function checkKey(endpoint: string, key: string, signal: AbortSignal): Promise<void> {
-  try {
-    for await (const _ of listUploads({ endpoint, key }, { pageSize: 1, signal })) return
-  } catch (error) {
-    if (!isClientError(error, 'REFUSED') || error.apiCode !== 'ERROR_TOKEN_SCOPE') throw error
-  }
-}
-
 async function login(context: Context, options: ServerOptions): Promise<void> {
   const { env, signal } = context
   const endpoint = await resolveEndpoint(options, env)
@@ -26,7 +16,7 @@ async function login(context: Context, options: ServerOptions): Promise<void> {
     : (env.KEEPSAKE_KEY ?? (await askSecret(`API key for ${endpoint.url}: `)))
   const key = given?.trim()
   if (!key) throw new CommandError('No key was given; nothing was stored.')
-  await withEndpoint(context, endpoint, (url) => checkKey(url, key, signal))
+  await withEndpoint(context, endpoint, (url) => checkKey({ endpoint: url, key }, { signal }))
   const path = await writeLogin(env, { ...(endpoint.isDefault ? {} : { endpoint: endpoint.url }), key })
   process.stderr.write(`Logged in to ${endpoint.isDefault ? 'the server of this machine' : endpoint.url}; kept in ${path}.\n`)
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Nft } from '@keepsake/api/nft.ts'
 import type { Connection } from '@keepsake/client/connection.ts'
 import { defaultPartBytes, refuseOtherCid, sendDag, surveyDag } from '@keepsake/client/send-dag.ts'
-import { checkCid, uploadCar } from '@keepsake/client/uploads.ts'
+import { checkCid, checkKey, uploadCar } from '@keepsake/client/uploads.ts'
 import { decodeCar } from '@keepsake/content/car/decode.ts'
 import { isContentError } from '@keepsake/content/errors.ts'
 import type { Command } from 'commander'
@@ -31,6 +31,9 @@ interface Options extends ServerOptions {
 
 const MiB = 1024 * 1024
 
+/** A refusal of more than this may get lost: the server closes while much is still on its way. So the key is tried first. */
+const largeBytes = MiB
+
 /** How long to wait for a DAG in several parts to be found complete; it is stored by then, this only says so. */
 const settleMs = 30_000
 
@@ -45,6 +48,7 @@ async function storeFiles(context: Context, paths: readonly string[], options: O
       open((read) => progress.update(read)),
       { maxPartBytes: options.partSize * MiB, signal },
     )
+    if (survey.carBytes > largeBytes) await checkKey(connection, { signal })
     progress.begin('Storing', survey.carBytes)
     const name = options.name ?? (plan.root.name || undefined)
     const answer = await sendDag(connection, survey, open(), { name, signal, onProgress: (sent) => progress.update(sent) })
@@ -68,6 +72,7 @@ async function storeCar(context: Context, path: string, options: Options, root: 
   const { signal, progress } = context
   const sizeBytes = (await stat(path)).size
   return await withConnection(context, options, { key: true }, async (connection) => {
+    if (sizeBytes > largeBytes) await checkKey(connection, { signal })
     progress.begin('Storing', sizeBytes)
     const open = () => readCounted(path, sizeBytes, (read) => progress.update(read))
     const answer = await uploadCar(connection, { open, sizeBytes, name: options.name ?? basename(path) }, { signal })

@@ -15,7 +15,7 @@ export interface PackOptions {
 }
 
 /** A multiple of a leaf's size: most leaves are then views of what was read. */
-const readBytes = 1024 * 1024
+const readBytes = 256 * 1024
 
 /**
  * Makes a plan into blocks, children first; may be called again, and is then held to what it gave the first time.
@@ -56,11 +56,21 @@ async function* packPlanned(
   signal: AbortSignal,
   onRead: OnRead,
 ): AsyncGenerator<Block, PackedEntry, undefined> {
-  const packed = yield* packFile(readPlanned(file, onRead), { signal })
-  const before = file.cidBytes
-  if (before === undefined) file.cidBytes = packed.cid.bytes
-  else if (Buffer.compare(before, packed.cid.bytes) !== 0) throw changed(file)
-  return packed
+  const packing = packFile(readPlanned(file, onRead), { signal })
+  let held: Block | undefined
+  for (;;) {
+    const next = await packing.next()
+    if (next.done) {
+      const before = file.cidBytes
+      if (before === undefined) file.cidBytes = next.value.cid.bytes
+      else if (Buffer.compare(before, next.value.cid.bytes) !== 0) throw changed(file)
+      // Only now the root: whoever has it takes the file for whole.
+      if (held) yield held
+      return next.value
+    }
+    if (held) yield held
+    held = next.value
+  }
 }
 
 function changed({ diskPath }: PlannedFile): ClientError {

@@ -4,11 +4,14 @@ import type { BlobStore } from '../blobs/blobs.ts'
 import { BlobNotFoundError } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
 import type { Blocks } from './blocks.ts'
+import type { ShardReading } from './read-shard.ts'
 import { readShard } from './read-shard.ts'
 import type { RebuildOptions, RebuildReport } from './rebuild-report.ts'
 import { emptyReport } from './rebuild-report.ts'
+import type { EntryDifferences } from './rebuild-store.ts'
 import {
   compareEntries,
+  correctSize,
   deleteStrays,
   ensureShard,
   findShardId,
@@ -84,37 +87,51 @@ async function indexShard(
 ): Promise<void> {
   const name = shard.cid.toString()
   try {
-    const { entries, known, damage } = await readShard(blobs, shard.cid, options)
+    const reading = await readShard(blobs, shard.cid, options)
     report.shards++
-    report.blocks += entries.length
-    if (damage) {
+    report.blocks += reading.entries.length
+    if (reading.damage) {
       report.damagedShards.push(name)
-      options.onTrouble?.(`Shard ${name} is damaged: ${damage}.`)
+      options.onTrouble?.(`Shard ${name} is damaged: ${reading.damage}.`)
     }
     const found = options.checkOnly
-      ? await compareShard(database, shard.cid, entries)
-      : await database.kysely.transaction().execute(async (kysely) => {
-          const db = { kysely }
-          const row = await ensureShard(db, { cid: shard.cid, sizeBytes: shard.sizeBytes, createdAt: shard.modifiedAt })
-          const differences = await compareEntries(db, row.id, entries)
-          if (differences.missing + differences.misplaced > 0) await writeEntries(db, row.id, entries)
-          // Of a damaged shard it is not known what should be in it.
-          if (differences.stray > 0 && damage === undefined) await deleteStrays(db, row.id, known)
-          // The collector may have taken the shard between the reading and the lock; its row must not come back without it.
-          if (row.fresh && (await blobs.sizeOf(name)) === undefined) throw new BlobNotFoundError(name)
-          return { ...differences, isUnknown: row.fresh }
-        })
+      ? await compareShard(database, shard.cid, reading)
+      : await enterShard({ database, blobs }, shard, reading)
     if (found.isUnknown) report.unknownShards++
     report.missing += found.missing
     report.misplaced += found.misplaced
-    if (damage === undefined) report.stray += found.stray
+    if (!reading.damage) report.stray += found.stray
   } catch (error) {
     // Deleted in the meantime, by right.
     if (!(error instanceof BlobNotFoundError)) throw error
   }
 }
 
-async function compareShard(database: Db, cid: CID, entries: Parameters<typeof compareEntries>[2]) {
+type Found = EntryDifferences & { isUnknown: boolean }
+
+async function enterShard(
+  { database, blobs }: Pick<RebuildComponents, 'database' | 'blobs'>,
+  { cid, sizeBytes, modifiedAt }: Listed,
+  { entries, known, damage }: ShardReading,
+): Promise<Found> {
+  return await database.kysely.transaction().execute(async (kysely) => {
+    const db = { kysely }
+    const row = await ensureShard(db, { cid, sizeBytes, createdAt: modifiedAt })
+    const differences = await compareEntries(db, row.id, entries)
+    if (differences.missing + differences.misplaced > 0) await writeEntries(db, row.id, entries)
+    // Of a damaged shard it is not known what should be in it.
+    if (damage === undefined) {
+      await correctSize(db, row.id, sizeBytes)
+      if (differences.stray > 0) await deleteStrays(db, row.id, known)
+    }
+    // The collector may have taken the shard between the reading and the lock; its row must not come back without it.
+    const name = cid.toString()
+    if (row.fresh && (await blobs.sizeOf(name)) === undefined) throw new BlobNotFoundError(name)
+    return { ...differences, isUnknown: row.fresh }
+  })
+}
+
+async function compareShard(database: Db, cid: CID, { entries }: ShardReading): Promise<Found> {
   const id = await findShardId(database, cid)
   if (id === undefined) return { missing: entries.length, misplaced: 0, stray: 0, isUnknown: true }
   return { ...(await compareEntries(database, id, entries)), isUnknown: false }

@@ -43,6 +43,11 @@ export async function ensureShard(
   }
 }
 
+/** Corrects a size that was noted when the shard was damaged. */
+export async function correctSize({ kysely }: Db, shardId: number, sizeBytes: number): Promise<void> {
+  await sql`update shard set size_bytes = ${sizeBytes} where id = ${shardId} and size_bytes <> ${sizeBytes}`.execute(kysely)
+}
+
 /** From now on the grace time of shards that were entered by a rebuild runs, as if they had been stored now. */
 export async function releaseShards({ kysely }: Db): Promise<void> {
   await sql`update shard set stored_at = clock_timestamp() where stored_at = 'infinity'`.execute(kysely)
