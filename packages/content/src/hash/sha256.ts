@@ -6,12 +6,15 @@ import { nodeCrypto, opensslHash } from './node-crypto.ts'
  */
 const MAX_SYNC_BYTES = 32 * 1024
 
+/** On a worker thread of Node no event loop has to be kept free, and hashing at once spares a copy. */
+const isNodeWorker: boolean = globalThis.process?.getBuiltinModule?.('node:worker_threads')?.isMainThread === false
+
 /**
- * sha2-256 of `bytes`: at once when they are few, else on another thread so that the event loop goes on. The bytes may be
+ * sha2-256 of `bytes`: at once when they are few or on a worker thread of Node, else on another thread so that the event loop goes on. The bytes may be
  * overwritten as soon as this has returned.
  */
 export function sha256(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
-  if (bytes.length > MAX_SYNC_BYTES && globalThis.crypto?.subtle !== undefined) return sha256OffThread(bytes)
+  if (bytes.length > MAX_SYNC_BYTES && !isNodeWorker && globalThis.crypto?.subtle !== undefined) return sha256OffThread(bytes)
   return sha256Now(bytes)
 }
 

@@ -3,10 +3,10 @@ import { UnixFS } from 'ipfs-unixfs'
 import type { CID } from 'multiformats/cid'
 import type { AbortOptions, Block } from '../block.ts'
 import { dagPbCid, rawCid } from '../hash/cid.ts'
-import { chunksOf } from './chunk.ts'
+import { type Allocate, chunksOf } from './chunk.ts'
 
 /** Bytes of every leaf but the last. With `MAX_LINKS` it decides the CID of a file, so neither may ever change. */
-const CHUNK_BYTES = 262_144
+export const CHUNK_BYTES = 262_144
 
 /** Children of an inner node of a file. */
 const MAX_LINKS = 174
@@ -26,6 +26,11 @@ export interface PackedFile extends PackedEntry {
   fileBytes: number
 }
 
+export interface PackFileOptions extends AbortOptions {
+  /** Where leaves that are put together from several pieces get their memory: to use the same again and again. */
+  allocate?: Allocate | undefined
+}
+
 /**
  * Makes a file into blocks as nft.storage did: CIDv1, sha2-256, raw leaves, balanced, no mode or time. A file of one chunk is
  * one raw block, an empty file the empty raw block. Blocks come children first, in the order of the file; memory does not grow
@@ -33,10 +38,10 @@ export interface PackedFile extends PackedEntry {
  */
 export async function* packFile(
   source: AsyncIterable<Uint8Array>,
-  options: AbortOptions = {},
+  options: PackFileOptions = {},
 ): AsyncGenerator<Block, PackedFile, undefined> {
   const levels: PackedFile[][] = [[]]
-  for await (const leaf of hashedLeaves(source, options.signal)) {
+  for await (const leaf of hashedLeaves(source, options)) {
     yield leaf
     const leafBytes = leaf.bytes.length
     let node: PackedFile = { cid: leaf.cid, fileBytes: leafBytes, dagBytes: leafBytes }
@@ -79,10 +84,10 @@ async function* packParent(children: readonly PackedFile[]): AsyncGenerator<Bloc
   return { cid, fileBytes, dagBytes }
 }
 
-async function* hashedLeaves(source: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Block> {
+async function* hashedLeaves(source: AsyncIterable<Uint8Array>, { signal, allocate }: PackFileOptions): AsyncGenerator<Block> {
   const inFlight: Promise<Block>[] = []
   let isEmpty = true
-  for await (const bytes of chunksOf(source, CHUNK_BYTES)) {
+  for await (const bytes of chunksOf(source, CHUNK_BYTES, allocate)) {
     signal?.throwIfAborted()
     isEmpty = false
     inFlight.push(packLeaf(bytes))

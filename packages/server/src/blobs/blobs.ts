@@ -2,12 +2,16 @@ import type { AbortOptions } from '@keepsake/content/block.ts'
 
 /** Bytes being received: they have no name yet and nobody can read them. Exactly one of `commit` and `discard` ends it. */
 export interface StagedBlob extends AsyncDisposable {
+  /** The scratch file, for a writer on another thread; it must fsync what it writes, and then `adopt` is called here. */
+  readonly path: string
   /** Bytes written so far. */
   readonly sizeBytes: number
   /** Appends. The caller must not change `chunks` until the promise settles; writes happen in the order of the calls. */
   write(...chunks: Uint8Array[]): Promise<void>
   /** Resolves when every byte written so far would survive a power cut (locally: fsync of the file). */
   sync(): Promise<void>
+  /** Takes over what another thread has written to `path` and fsynced. */
+  adopt(): Promise<void>
   /** Gives the synced bytes their name, durably. Idempotent over an equal blob. After it `readers` see the blob. */
   commit(key: string): Promise<void>
   /** Throws the bytes away; after `commit` it does nothing. Also what leaving an `await using` scope does. */

@@ -19,6 +19,8 @@ export function stagedBlob(file: StagedFile, publish: (file: StagedFile, key: st
   }
 
   return {
+    path: file.path,
+    adopt: () => file.adopt(),
     get sizeBytes() {
       return file.sizeBytes
     },

@@ -15,6 +15,8 @@ export interface StagedFile {
   write(...chunks: Uint8Array[]): Promise<void>
   /** Writes out what is gathered and fsyncs. Does nothing when everything is synced already. */
   sync(): Promise<void>
+  /** Takes over what another writer has written and fsynced. */
+  adopt(): Promise<void>
   /** Ends writing and keeps the file. */
   close(): Promise<void>
   /** Ends writing and removes the file; fine at any time, also after somebody renamed it. */
@@ -39,6 +41,11 @@ async function writeAll(handle: FileHandle, buffers: readonly Uint8Array[], posi
 
 export async function createStagedFile(path: string): Promise<StagedFile> {
   return new AppendedFile(path, await open(path, 'wx', 0o644))
+}
+
+/** Opens a scratch file that another thread created, to write it from its start. */
+export async function openStagedFile(path: string): Promise<StagedFile> {
+  return new AppendedFile(path, await open(path, 'r+'))
 }
 
 class AppendedFile implements StagedFile {
@@ -87,6 +94,12 @@ class AppendedFile implements StagedFile {
     await this.#writeBack
     await this.#guard(() => this.#handle.sync())
     this.#syncedBytes = Math.max(this.#syncedBytes, target)
+  }
+
+  async adopt(): Promise<void> {
+    this.#assertWritable()
+    if (this.#sizeBytes > 0) throw new Error('This blob has bytes of its own already: no other writer can add to it.')
+    this.#sizeBytes = this.#writtenBytes = this.#syncedBytes = (await this.#handle.stat()).size
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
+import type { StagedBlob } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
-import type { StagedShard } from './shard-writer.ts'
+import type { WrittenShard } from './shard-writer.ts'
 import type { ContentRow } from './store.ts'
 import { insertContents } from './store.ts'
 
@@ -10,7 +11,12 @@ export interface ReceivedContent {
   dagBytes: number | undefined
   /** Whether every block of the DAG is in the shard. `false` means not known: a walk over the index decides. */
   complete: boolean
-  shard: StagedShard
+  shard: WrittenShard
+}
+
+/** A received content whose shard has no name in the store yet. */
+export interface StagedContent extends ReceivedContent {
+  staged: StagedBlob
 }
 
 /**
@@ -20,9 +26,9 @@ export interface ReceivedContent {
  * The rows are written before the files get their names, and stay locked until the commit: so the collector, which takes a row
  * and its file away together, can never take the file of an upload that is just being acknowledged.
  */
-export async function keepContents(db: Db, contents: readonly ReceivedContent[]): Promise<ContentRow[]> {
+export async function keepContents(db: Db, contents: readonly StagedContent[]): Promise<ContentRow[]> {
   const rows = await insertContents(db, contents)
-  const named = await Promise.allSettled(contents.map(({ shard }) => shard.staged.commit(shard.cid.toString())))
+  const named = await Promise.allSettled(contents.map(({ shard, staged }) => staged.commit(shard.cid.toString())))
   for (const result of named) if (result.status === 'rejected') throw result.reason
   return rows
 }

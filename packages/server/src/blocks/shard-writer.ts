@@ -11,19 +11,21 @@ export interface BlockEntry {
   length: number
 }
 
-/** A shard whose bytes are all written and durable, but that has no name in the store yet. */
-export interface StagedShard {
+/** A shard whose bytes are all written and durable. */
+export interface WrittenShard {
   cid: CID
   sizeBytes: number
   entries: BlockEntry[]
-  staged: StagedBlob
 }
+
+/** What a shard is written to. */
+export type Sink = Pick<StagedBlob, 'write' | 'sync'>
 
 /** Writing in steps of this size keeps the number of system calls small and the memory flat. */
 const flushBytes = 1024 * 1024
 
 /** Appends bytes to a staged blob and hashes them on the way; at most one write is under way while the next is collected. */
-export function hashedAppender(staged: StagedBlob) {
+export function hashedAppender(staged: Sink, onWritten: (chunk: Uint8Array) => void = () => {}) {
   const hash = createHash('sha256')
   let pending: Uint8Array[] = []
   let pendingBytes = 0
@@ -36,10 +38,9 @@ export function hashedAppender(staged: StagedBlob) {
     pendingBytes = 0
     await writing
     if (chunks.length === 0) return
-    writing = staged.write(...chunks)
+    writing = staged.write(...chunks).then(() => chunks.forEach(onWritten))
     // Seen at the next flush; until then it must not count as unhandled.
     writing.catch(() => {})
-    for (const chunk of chunks) hash.update(chunk)
   }
   return {
     get totalBytes() {
@@ -48,6 +49,8 @@ export function hashedAppender(staged: StagedBlob) {
     /** Resolves when more may be appended. The bytes must not change until `finish`. */
     append(...chunks: Uint8Array[]): Promise<void> | undefined {
       for (const chunk of chunks) {
+        // At once, while the bytes are still in the processor's cache from being hashed as a block.
+        hash.update(chunk)
         pending.push(chunk)
         pendingBytes += chunk.byteLength
         totalBytes += chunk.byteLength
@@ -67,10 +70,10 @@ export function hashedAppender(staged: StagedBlob) {
 /**
  * Packs blocks into a CARv1. A block that was added before is not written again: the index needs it once.
  *
- * `roots` may be empty: the root of a stream is only known at its end, when the header is long written.
+ * `onWritten` is told each piece of memory that is not needed any more. `roots` may be empty: the root of a stream is only known at its end, when the header is long written.
  */
-export function shardWriter(staged: StagedBlob, roots: readonly CID[]) {
-  const out = hashedAppender(staged)
+export function shardWriter(staged: Sink, roots: readonly CID[], onWritten: (chunk: Uint8Array) => void = () => {}) {
+  const out = hashedAppender(staged, onWritten)
   const entries: BlockEntry[] = []
   const known = new Set<string>()
   const header = encodeCarHeader([...roots])
@@ -78,15 +81,18 @@ export function shardWriter(staged: StagedBlob, roots: readonly CID[]) {
   return {
     add({ cid, bytes }: Block): Promise<void> | undefined {
       const name = digestKey(cid.multihash.bytes)
-      if (known.has(name)) return undefined
+      if (known.has(name)) {
+        onWritten(bytes)
+        return undefined
+      }
       known.add(name)
       const prefix = encodeSectionPrefix(cid, bytes.byteLength)
       entries.push({ multihash: cid.multihash.bytes, offset: out.totalBytes + prefix.byteLength, length: bytes.byteLength })
       return out.append(prefix, bytes)
     },
-    async finish(): Promise<StagedShard> {
+    async finish(): Promise<WrittenShard> {
       const digest = await out.finish()
-      return { cid: carCid(digest), sizeBytes: out.totalBytes, entries, staged }
+      return { cid: carCid(digest), sizeBytes: out.totalBytes, entries }
     },
   }
 }

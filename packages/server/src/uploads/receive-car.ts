@@ -66,7 +66,7 @@ async function readCar(
       cid: root,
       dagBytes: index.dagBytes,
       complete: index.complete,
-      shard: { cid, sizeBytes: out.totalBytes, entries: index.entries, staged },
+      shard: { cid, sizeBytes: out.totalBytes, entries: index.entries },
     },
     type: 'Car',
     files: [],

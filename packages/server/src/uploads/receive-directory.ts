@@ -25,7 +25,7 @@ export async function receiveDirectory(
 ): Promise<Received> {
   const files: Received['files'] = []
   const blocks = packParts(readParts(body, form.contentType, form.limits), files, signal)
-  const { result, writer } = await packShard(staged, [], blocks)
+  const { result, writer } = await packShard(staged, blocks)
   const shard = await writer.finish()
   return {
     content: { cid: result.cid, dagBytes: result.dagBytes, complete: true, shard },

@@ -25,7 +25,7 @@ export async function receiveNft(
   form: Form,
 ): Promise<{ received: Received; data: unknown }> {
   const blocks = packParts(readParts(body, form.contentType, form.limits), form.limits.maxTextBytes, signal)
-  const { result: token, writer } = await packShard(staged, [], blocks)
+  const { result: token, writer } = await packShard(staged, blocks)
   const shard = await writer.finish()
   const dagBytes = shard.entries.reduce((sum, { length }) => sum + length, 0)
   const received: Received = {

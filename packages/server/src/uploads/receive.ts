@@ -1,22 +1,21 @@
 import type { Nft, Token } from '@keepsake/api/nft.ts'
 import type { FastifyRequest } from 'fastify'
 import type { Caller } from '../accounts/authenticate.ts'
-import type { BlobStore } from '../blobs/blobs.ts'
+import type { BlobStore, StagedBlob } from '../blobs/blobs.ts'
 import type { Config } from '../config.ts'
 import { KeepsakeError } from '../errors.ts'
 import { checkContentLength, readBody } from '../http/body.ts'
 import { sentMediaType } from '../http/media-type.ts'
-import { receiveCar } from './receive-car.ts'
-import { receiveDirectory } from './receive-directory.ts'
-import { receiveFile } from './receive-file.ts'
-import { receiveNft } from './receive-nft.ts'
-import type { ReceiveContext, Received } from './received.ts'
+import type { ReadPlan, ReadResult } from './read-upload.ts'
+import { readUpload } from './read-upload.ts'
+import type { Readers } from './readers.ts'
 import type { RecordUpload } from './record.ts'
 import { checkName } from './uploads.ts'
 
 export interface ReceiveComponents {
   config: Config
   blobs: BlobStore
+  readers: Readers
   recordUpload: RecordUpload
 }
 
@@ -41,21 +40,39 @@ function openBody({ config }: ReceiveComponents, request: FastifyRequest): Async
   return readBody(request.raw, { maxBytes, idleTimeoutMs: config.UPLOAD_IDLE_TIMEOUT_MS })
 }
 
-function formOf({ config }: ReceiveComponents, contentType: string) {
-  return { contentType, limits: { maxFiles: config.MAX_FILES_PER_UPLOAD, maxTextBytes: config.MAX_METADATA_BYTES } }
+function planOf({ config }: ReceiveComponents, kind: ReadPlan['kind'], contentType: string): ReadPlan {
+  const form = { maxFiles: config.MAX_FILES_PER_UPLOAD, maxTextBytes: config.MAX_METADATA_BYTES }
+  return { kind, contentType, maxBlockBytes: config.MAX_BLOCK_BYTES, form }
 }
 
-/** Stages a blob for the time of one request: whatever goes wrong, its bytes are thrown away unless they were committed. */
-async function withStaged<T>(
-  { blobs }: ReceiveComponents,
+function kindOf(mimeType: string): ReadPlan['kind'] {
+  if (/multipart\/form-data/i.test(mimeType)) return 'directory'
+  return carTypes.test(mimeType) ? 'car' : 'file'
+}
+
+/** Up to this size a body is read on this thread: handing it to another costs more than hashing it. */
+const maxHereBytes = 256 * 1024
+
+/**
+ * Reads the body of a request into a staged blob, and gives both to `use`: whatever goes wrong, the bytes are thrown away unless they were
+ * committed.
+ */
+async function receive<T>(
+  components: ReceiveComponents,
   request: FastifyRequest,
-  use: (context: ReceiveContext) => Promise<T>,
+  plan: ReadPlan,
+  use: (result: ReadResult, staged: StagedBlob) => Promise<T>,
 ): Promise<T> {
+  const body = openBody(components, request)
+  await using staged = await components.blobs.stage()
+  const announcedBytes = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+  if (announcedBytes > maxHereBytes) return await use(await components.readers.read(plan, body, staged), staged)
   const leaving = new AbortController()
-  const leave = () => leaving.abort(new KeepsakeError('BAD_REQUEST', 'The client went away.'))
-  request.raw.once('close', () => request.raw.complete || leave())
-  await using staged = await blobs.stage()
-  return await use({ staged, signal: leaving.signal })
+  request.raw.once(
+    'close',
+    () => request.raw.complete || leaving.abort(new KeepsakeError('BAD_REQUEST', 'The client went away.')),
+  )
+  return await use(await readUpload(plan, body, { staged, signal: leaving.signal }), staged)
 }
 
 /** `POST /upload`: the media type says what the body is; what it is in truth is checked while it is read. */
@@ -66,29 +83,18 @@ export async function receiveUpload(
   mimeType: string = sentMediaType(request),
 ): Promise<Nft> {
   const name = nameFrom(request.headers['x-name'])
-  const body = openBody(components, request)
-  return await withStaged(components, request, async (context) => {
-    const received = await receiveBody(components, body, mimeType, context)
+  const plan = planOf(components, kindOf(mimeType), mimeType)
+  return await receive(components, request, plan, async ({ received }, staged) => {
     caller.credential?.checkContent({ root: received.content.cid, car: received.part })
     return await components.recordUpload({
       caller,
       received,
+      staged,
       mimeType: received.type === 'Car' ? 'application/car' : mimeType,
       name,
       ...(caller.credential && { meta: caller.credential.meta }),
     })
   })
-}
-
-async function receiveBody(
-  components: ReceiveComponents,
-  body: AsyncIterable<Uint8Array>,
-  mimeType: string,
-  context: ReceiveContext,
-): Promise<Received> {
-  if (/multipart\/form-data/i.test(mimeType)) return await receiveDirectory(body, context, formOf(components, mimeType))
-  if (carTypes.test(mimeType)) return await receiveCar(body, { ...context, maxBlockBytes: components.config.MAX_BLOCK_BYTES })
-  return await receiveFile(body, context)
 }
 
 /** `POST /store`: ERC-1155 metadata with its files becomes a dag-cbor root. */
@@ -97,10 +103,8 @@ export async function storeNft(components: ReceiveComponents, request: FastifyRe
   if (!/multipart\/form-data/i.test(mimeType))
     throw new KeepsakeError('BAD_REQUEST', 'content-type should be `multipart/form-data`')
   const name = nameFrom(request.headers['x-name'])
-  const body = openBody(components, request)
-  return await withStaged(components, request, async (context) => {
-    const { received, data } = await receiveNft(body, context, formOf(components, mimeType))
-    await components.recordUpload({ caller, received, mimeType, name })
+  return await receive(components, request, planOf(components, 'nft', mimeType), async ({ received, data }, staged) => {
+    await components.recordUpload({ caller, received, staged, mimeType, name })
     const ipnft = received.content.cid.toString()
     return { ipnft, url: `ipfs://${ipnft}/metadata.json`, data }
   })

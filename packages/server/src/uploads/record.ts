@@ -1,6 +1,7 @@
 import type { Nft } from '@keepsake/api/nft.ts'
 import type { Caller } from '../accounts/authenticate.ts'
 import { requireWithinLimits } from '../accounts/storage-limit.ts'
+import type { StagedBlob } from '../blobs/blobs.ts'
 import { keepContents } from '../blocks/content.ts'
 import type { Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
@@ -17,6 +18,8 @@ interface Components {
 export interface Claim {
   caller: Caller
   received: Received
+  /** Where its shard lies, without a name yet. */
+  staged: StagedBlob
   mimeType: string
   name: string | undefined
   meta?: Record<string, unknown>
@@ -33,7 +36,7 @@ export async function recordUploads({ database, facts }: Components, claims: rea
     const db = { kysely }
     const contents = await keepContents(
       db,
-      claims.map(({ received }) => received.content),
+      claims.map(({ received, staged }) => ({ ...received.content, staged })),
     )
     const createdAt = new Date()
     const rows = await upsertUploads(

@@ -150,25 +150,34 @@ function countByTally(userId: number, before: Date | undefined) {
 }
 
 /** Soft, and by the exact spelling. False where there is no such live upload. */
-export async function markDeleted({ kysely }: Db, userId: number, sourceCid: string): Promise<boolean> {
-  const done = await kysely
-    .updateTable('upload')
-    .set({ deleted_at: new Date(), updated_at: new Date() })
-    .where('user_id', '=', userId)
-    .where('source_cid', '=', sourceCid)
-    .where('deleted_at', 'is', null)
-    .executeTakeFirst()
-  return done.numUpdatedRows === 1n
+export async function markDeleted(db: Db, userId: number, sourceCid: string): Promise<boolean> {
+  return await deleteWhere(db, sql`user_id = ${userId} and source_cid = ${sourceCid} and deleted_at is null`)
 }
 
 /** So many in one transaction, so that an account with millions of uploads holds nobody up. */
 const deletedAtOnce = 5_000
 
 /** Deletes some of a user's uploads, as `markDeleted` does. False when none are left. */
-export async function markAllDeleted({ kysely }: Db, userId: number): Promise<boolean> {
+export async function markAllDeleted(db: Db, userId: number): Promise<boolean> {
+  const live = sql`user_id = ${userId} and deleted_at is null`
+  return await deleteWhere(
+    db,
+    sql`id in (select id from upload where ${live} order by id limit ${deletedAtOnce}) and deleted_at is null`,
+  )
+}
+
+/**
+ * Contents are locked before the uploads of them, and in the order of their CIDs, as whoever uploads does it: the tallies lock them anyway,
+ * and locked the other way round, a delete and an upload of the same bytes would wait for each other.
+ */
+async function deleteWhere({ kysely }: Db, condition: RawBuilder<unknown>): Promise<boolean> {
+  const now = new Date()
   const { numAffectedRows } = await sql`
-    update upload set deleted_at = now(), updated_at = now()
-    where id in (select id from upload where user_id = ${userId} and deleted_at is null limit ${deletedAtOnce})`.execute(kysely)
+    with held as materialized (
+      select id from content where id in (select content_id from upload where ${condition}) order by cid for share
+    )
+    update upload set deleted_at = ${now}, updated_at = ${now}
+    where ${condition} and content_id in (select id from held)`.execute(kysely)
   return (numAffectedRows ?? 0n) > 0n
 }
 

@@ -44,8 +44,9 @@ async function claim(caller: Caller, text: string): Promise<Claim> {
   const body = async function* () {
     yield Buffer.from(text)
   }
-  const received = await receiveFile(body(), { staged: await blobs.stage(), signal: new AbortController().signal })
-  return { caller, received, mimeType: 'text/plain', name: text }
+  const staged = await blobs.stage()
+  const received = await receiveFile(body(), { staged, signal: new AbortController().signal })
+  return { caller, received, staged, mimeType: 'text/plain', name: text }
 }
 
 const record = () => uploadRecorder({ database: test.database, facts: facts(pipeline) })
