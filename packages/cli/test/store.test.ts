@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, open, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bodyOf, serve } from './setup/http.ts'
 import { keepsake } from './setup/processes.ts'
@@ -226,6 +227,28 @@ test('keeps memory flat while storing 300 MB', async () => {
   expect(Math.max(...peakMiB)).toBeLessThan(230)
 }, 60_000)
 
+test('ends the server it started when it is killed itself', async () => {
+  const env = { DATA_DIR: join(cwd, 'killed-data'), PORT: '9', KEEPSAKE_KEY: 'a-key-that-does-not-matter' }
+  await keepsake(['users', 'create', 'grace@example.com'], { cwd, env })
+  const started = () =>
+    execFileSync('ps', ['-eo', 'pid,ppid,args'], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line.includes('end-with-parent'))
+  const before = started().length
+  await writeFile(join(cwd, 'slow.bin'), randomBytes(60_000_000))
+  await keepsake(['store', 'slow.bin'], {
+    cwd,
+    env,
+    during: async () => {
+      while (started().length === before) await sleep(50)
+      const parent = Number(started().at(-1)?.trim().split(/\s+/)[1])
+      process.kill(parent, 'SIGKILL')
+    },
+  })
+  for (let tries = 0; tries < 200 && started().length > before; tries++) await sleep(50)
+  expect(started()).toHaveLength(before)
+}, 60_000)
+
 test('works where no server runs, on the data of this machine, and leaves none behind', async () => {
   const env = { DATA_DIR: join(cwd, 'own-data'), PORT: '9' }
   const first = await keepsake(['users', 'create', 'grace@example.com'], { cwd, env })
@@ -238,6 +261,12 @@ test('works where no server runs, on the data of this machine, and leaves none b
   expect((await keepsake(['login'], { cwd, env, input: made.stdout })).code).toBe(0)
   expect((await keepsake(['store', 'hello.txt'], { cwd, env })).stdout).toBe(`${helloCid}\n`)
   expect((await keepsake(['get', helloCid, '-o', '-'], { cwd, env })).stdout).toBe('hello\n')
+  // Large bodies take other ways through a server.
+  await writeFile(join(cwd, 'own.bin'), randomBytes(40_000_000))
+  const large = await keepsake(['store', 'own.bin'], { cwd, env })
+  expect(large).toMatchObject({ code: 0, stderr: '' })
+  await keepsake(['get', large.stdout.trim(), '-o', 'own-back.bin'], { cwd, env })
+  expect((await readFile(join(cwd, 'own-back.bin'))).equals(await readFile(join(cwd, 'own.bin')))).toBe(true)
   const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
   expect(processes).not.toContain(env.DATA_DIR)
 }, 60_000)

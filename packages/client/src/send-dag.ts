@@ -44,22 +44,26 @@ export async function surveyDag(
   const parts: Part[] = []
   let part: Part = { blocks: 0, sizeBytes: 0 }
   let last: Block | undefined
-  for (;;) {
-    signal?.throwIfAborted()
-    const next = await packing.next()
-    if (next.done) {
-      if (last === undefined || !last.cid.equals(next.value.cid)) throw new Error('The last block of a packing is its root.')
-      parts.push(part)
-      return surveyed(last, next.value, parts)
+  try {
+    for (;;) {
+      signal?.throwIfAborted()
+      const next = await packing.next()
+      if (next.done) {
+        if (last === undefined || !last.cid.equals(next.value.cid)) throw new Error('The last block of a packing is its root.')
+        parts.push(part)
+        return surveyed(last, next.value, parts)
+      }
+      last = next.value
+      const sectionBytes = sizeOfSection(last)
+      if (part.blocks > 0 && part.sizeBytes + sectionBytes > maxPartBytes) {
+        parts.push(part)
+        part = { blocks: 0, sizeBytes: 0 }
+      }
+      part.blocks++
+      part.sizeBytes += sectionBytes
     }
-    last = next.value
-    const sectionBytes = sizeOfSection(last)
-    if (part.blocks > 0 && part.sizeBytes + sectionBytes > maxPartBytes) {
-      parts.push(part)
-      part = { blocks: 0, sizeBytes: 0 }
-    }
-    part.blocks++
-    part.sizeBytes += sectionBytes
+  } finally {
+    await packing.return(undefined as never)
   }
 }
 

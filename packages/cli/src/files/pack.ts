@@ -57,10 +57,15 @@ async function* packPlanned(
   onRead: OnRead,
 ): AsyncGenerator<Block, PackedEntry, undefined> {
   const packing = packFile(readPlanned(file, onRead), { signal })
-  let held: Block | undefined
-  for (;;) {
-    const next = await packing.next()
-    if (next.done) {
+  try {
+    let held: Block | undefined
+    for (;;) {
+      const next = await packing.next()
+      if (!next.done) {
+        if (held) yield held
+        held = next.value
+        continue
+      }
       const before = file.cidBytes
       if (before === undefined) file.cidBytes = next.value.cid.bytes
       else if (Buffer.compare(before, next.value.cid.bytes) !== 0) throw changed(file)
@@ -68,8 +73,9 @@ async function* packPlanned(
       if (held) yield held
       return next.value
     }
-    if (held) yield held
-    held = next.value
+  } finally {
+    // Whoever leaves early leaves the file open otherwise.
+    await packing.return(undefined as never)
   }
 }
 
