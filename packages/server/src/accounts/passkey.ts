@@ -28,6 +28,9 @@ interface Owner {
 /** More than anybody has; each is offered to the authenticator when another one is added. */
 const maxPasskeys = 50
 
+/** What authenticators sign with today: EdDSA, ES256, RS256. (IANA, COSE Algorithms.) */
+const algorithms = [-8, -7, -257]
+
 function relyingParty(origin: string): string {
   const { hostname } = new URL(origin)
   if (/^[\d.]+$|^\[/.test(hostname))
@@ -61,6 +64,7 @@ export async function askNewPasskey(
     challenge: owned(challenge),
     attestationType: 'none',
     excludeCredentials: known.map(({ credentialId, transports }) => ({ id: base64url(credentialId), transports })),
+    supportedAlgorithmIDs: algorithms,
     // Found without being told who it is, and enough alone: so it asks for a finger, a face or a PIN.
     authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
   })
@@ -80,6 +84,7 @@ export async function addPasskey(
     expectedOrigin: origin,
     expectedRPID: relyingParty(origin),
     requireUserVerification: true,
+    supportedAlgorithmIDs: algorithms,
   }).catch(refuse)
   if (!registrationInfo) throw refuse()
   const { credential: made, credentialBackedUp } = registrationInfo

@@ -97,6 +97,8 @@ function send(
   body: string | undefined,
 ): Promise<Answer> {
   const given = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)) as Record<string, string>
+  // Node sends none with DELETE unless told.
+  if (body !== undefined) given['content-length'] = String(Buffer.byteLength(body))
   return new Promise((resolve, reject) => {
     const sent = httpRequest(url, { method, headers: given }, (response) => {
       const chunks: Buffer[] = []
