@@ -8,12 +8,14 @@ import { openUcans } from './accounts/ucan.ts'
 import { userRoutes } from './accounts/user-routes.ts'
 import type { GatewayConfig } from './gateway/config.ts'
 import { gatewayRoutes, gatewayUrl } from './gateway/routes.ts'
+import { answerClientError } from './http/client-error.ts'
 import { allowOrigin, answerPreflight } from './http/cors.ts'
 import { continueOnceAccepted } from './http/expect-continue.ts'
 import { acceptJsonBodies } from './http/json-body.ts'
 import { allowOddMediaType } from './http/media-type.ts'
 import { rateLimit } from './http/rate-limit.ts'
 import { replyError } from './http/reply-error.ts'
+import { closeUnusedConnections } from './http/unused-connections.ts'
 import { collectRoutes } from './openapi/document.ts'
 import { openApiRoutes } from './openapi/routes.ts'
 import type { Service } from './service.ts'
@@ -84,12 +86,14 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
     keepAliveTimeout: 75_000,
     forceCloseConnections: 'idle',
     http: { maxHeaderSize: maxHeaderBytes, headersTimeout: 60_000 },
+    clientErrorHandler: answerClientError,
     rewriteUrl: (request) => routeUrl(request as IncomingMessage, gateway),
   })
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.setErrorHandler(replyError)
   app.setNotFoundHandler(notFound)
   continueOnceAccepted(app as unknown as FastifyInstance)
+  closeUnusedConnections(app as unknown as FastifyInstance)
   await collectRoutes(app as unknown as FastifyInstance, { config: service.config, build })
   await app.register(gatewayRoutes({ blocks: service.blocks, config: gateway }))
   // Until there is a website, the documentation is the front door.

@@ -39,14 +39,21 @@ async function serve(config: Config): Promise<void> {
     log.error({ err: reason }, 'the database is gone')
     stop('the database is gone')
   })
-  const worker =
-    config.ROLE === 'http' ? undefined : await startWorker({ database: service.database, handlers: jobHandlers(service), log })
+  // Before the service on the way out, also when the start fails half-way: the database waits for whoever still uses it.
+  await using running = new AsyncDisposableStack()
+  if (config.ROLE !== 'http') {
+    const worker = await startWorker({ database: service.database, handlers: jobHandlers(service), log })
+    running.defer(() => worker.stop())
+  }
   if (config.ROLE === 'worker') {
     process.stdout.write('Keepsake is running jobs.\n')
     await stopped
   } else {
     const app = await createApp(service, await readBuildInfo())
-    await app.listen({ port: config.PORT, host: config.HOST })
+    await app.listen({ port: config.PORT, host: config.HOST }).catch(async (error: unknown) => {
+      await app.close()
+      throw error
+    })
     const address = app.server.address()
     const port = typeof address === 'object' && address ? address.port : config.PORT
     process.stdout.write(`${banner(urlOf(config, port))}\n`)
@@ -57,7 +64,6 @@ async function serve(config: Config): Promise<void> {
     await app.close()
     clearTimeout(cut)
   }
-  await worker?.stop()
 }
 
 try {
