@@ -15,6 +15,9 @@ export interface NftAnswer {
   pin: { status: string }
 }
 
+/** Nothing sent here takes a tenth of this; without it a request that is never answered would only look like a slow test. */
+const answerTimeoutMs = 60_000
+
 /** The API of one server as one user. */
 export interface Api {
   url: string
@@ -25,7 +28,7 @@ export async function send(
   { url, key }: Api,
   method: string,
   path: string,
-  { body, headers, signal }: { body?: RequestInit['body']; headers?: Record<string, string>; signal?: AbortSignal } = {},
+  { body, headers }: { body?: RequestInit['body']; headers?: Record<string, string> } = {},
 ): Promise<Outcome> {
   let response: Response
   let text: string
@@ -34,10 +37,11 @@ export async function send(
       method,
       headers: { authorization: `Bearer ${key}`, ...headers },
       ...(body !== undefined && { body }),
-      ...(signal && { signal }),
+      signal: AbortSignal.timeout(answerTimeoutMs),
     })
     text = await response.text()
   } catch (error) {
+    if ((error as Error).name === 'TimeoutError') throw new Error(`${method} ${path} was not answered in ${answerTimeoutMs} ms.`)
     const cause = (error as Error).cause
     return { kind: 'unanswered', text: `${error}${cause ? ` (${cause})` : ''}` }
   }

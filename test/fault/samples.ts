@@ -60,12 +60,12 @@ function dagOf(seed: string, random: Random): Dag {
       const bytes = seededBytes(`${seed} ${branch} ${leaf}`, random.between(KiB, 48 * KiB))
       return { cid: rawCid(bytes), bytes }
     })
-    return [blockOf({ branch, leaves: leaves.map(({ cid }) => cid) }), ...leaves]
+    return [dagCborBlock({ branch, leaves: leaves.map(({ cid }) => cid) }), ...leaves]
   })
-  return { root: blockOf({ seed, branches: branches.map(([inner]) => inner!.cid) }), branches }
+  return { root: dagCborBlock({ seed, branches: branches.map(([inner]) => inner!.cid) }), branches }
 }
 
-function blockOf(value: unknown): Block {
+export function dagCborBlock(value: unknown): Block {
   const bytes = dagCbor.encode(value)
   return { cid: cidOf(dagCbor.code, bytes), bytes }
 }
