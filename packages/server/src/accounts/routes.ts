@@ -65,8 +65,8 @@ export function keyRoutes(components: AccountComponents) {
       method: 'POST',
       url: '/internal/tokens',
       config: { right: 'manage', mode: 'w', errors: ['ERROR_DUPLICATE_KEY_NAME'] },
-      // The noun says what is wrong in the original's words.
-      attachValidation: true,
+      // The noun says what is wrong in the original's words, and of what came: a validator would make texts and numbers of lists.
+      validatorCompiler: () => () => true,
       schema: {
         tags: ['keys'],
         operationId: 'createKey',
@@ -88,8 +88,8 @@ export function keyRoutes(components: AccountComponents) {
       method: 'DELETE',
       url: '/internal/tokens',
       config: { right: 'manage', mode: 'w', errors: ['NOT_FOUND'] },
-      // The noun says what is wrong in the original's words.
-      attachValidation: true,
+      // The noun says what is wrong in the original's words, and of what came: a validator would make texts and numbers of lists.
+      validatorCompiler: () => () => true,
       schema: {
         tags: ['keys'],
         operationId: 'revokeKey',
@@ -100,7 +100,7 @@ export function keyRoutes(components: AccountComponents) {
       handler: async (request) => {
         const { id } = (request.body ?? {}) as { id?: unknown }
         if (id === undefined || id === null || id === '') throw new KeepsakeError('BAD_REQUEST', 'Token id is required.')
-        await revokeKey(components, callerOf(request), Number(id))
+        await revokeKey(components, callerOf(request), typeof id === 'string' || typeof id === 'number' ? Number(id) : Number.NaN)
         return { ok: true }
       },
     })
