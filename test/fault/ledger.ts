@@ -5,7 +5,7 @@ import type { Random } from './seeded.ts'
  * What is known of one upload. `unsure`: sent, and no answer came; the server may have it. `kept`: acknowledged, or seen complete.
  * `unsure-deleted`: a delete was sent and no answer came. `absent`: sent in vain, and seen not to be there.
  */
-export type Standing = 'unsure' | 'kept' | 'unsure-deleted' | 'deleted' | 'absent'
+type Standing = 'unsure' | 'kept' | 'unsure-deleted' | 'deleted' | 'absent'
 
 export interface Entry {
   readonly n: number

@@ -25,7 +25,7 @@ export async function readBlock(url: string, { cid, bytes }: Block): Promise<voi
 }
 
 /** Reads a body chunk by chunk and compares it on the way, so that large ones are never held twice. */
-export async function expectBytes(address: string, expected: Uint8Array): Promise<void> {
+async function expectBytes(address: string, expected: Uint8Array): Promise<void> {
   const response = await fetch(address)
   if (response.status !== 200) throw new Error(`GET ${address} gave ${response.status}: ${(await response.text()).slice(0, 300)}`)
   let at = 0
@@ -38,7 +38,7 @@ export async function expectBytes(address: string, expected: Uint8Array): Promis
 }
 
 /** Exports a DAG and checks each block against its CID, without any code of the server. */
-export async function readCar(url: string, cid: string): Promise<Map<string, Uint8Array>> {
+async function readCar(url: string, cid: string): Promise<Map<string, Uint8Array>> {
   const response = await fetch(`${url}/ipfs/${cid}?format=car`)
   if (response.status !== 200)
     throw new Error(`The CAR of ${cid} gave ${response.status}: ${(await response.text()).slice(0, 300)}`)
