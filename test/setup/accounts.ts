@@ -24,7 +24,7 @@ export interface Accounts {
 const command = join(import.meta.dirname, '../../packages/cli/bin/keepsake.mjs')
 
 /** Runs the `keepsake` command and gives what it printed. */
-export async function keepsake(args: string[], env: Record<string, string>): Promise<string> {
+async function keepsake(args: string[], env: Record<string, string>): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [command, ...args], { env, timeout: 60_000 })
   return stdout
 }
