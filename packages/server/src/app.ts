@@ -22,6 +22,7 @@ import type { Service } from './service.ts'
 import { checkComponents } from './status/health.ts'
 import { healthRoutes, statusRoutes } from './status/routes.ts'
 import type { BuildInfo } from './status/version.ts'
+import { uploadReaders } from './uploads/readers.ts'
 import { uploadRecorder } from './uploads/record.ts'
 import { uploadRecordRoutes, uploadRoutes } from './uploads/routes.ts'
 
@@ -41,8 +42,17 @@ async function notFound(_request: FastifyRequest, reply: FastifyReply): Promise<
 /** The native API, below `/api`. */
 function apiRoutes(service: Service, build: BuildInfo) {
   return async (app: FastifyInstance): Promise<void> => {
+    const readers = uploadReaders()
+    app.addHook('onClose', async () => await readers[Symbol.asyncDispose]())
     const ucans = await openUcans(service, service.didSeed)
-    const components = { ...service, build, ucans, rateLimit: rateLimit(service.config), recordUpload: uploadRecorder(service) }
+    const components = {
+      ...service,
+      build,
+      ucans,
+      rateLimit: rateLimit(service.config),
+      recordUpload: uploadRecorder(service),
+      readers,
+    }
     app.decorateRequest('caller', null)
     app.decorateRequest('oddMediaType', '')
     app.addHook('onRequest', allowOrigin)
