@@ -101,12 +101,12 @@ export const MagicProof = Type.Object({
 /** What WebAuthn defines stays as it defines it: `PublicKeyCredential…JSON` (Web Authentication Level 3, section 5.1). */
 export const PasskeyOptions = Type.Object(
   {},
-  { title: 'PasskeyOptions', additionalProperties: true, description: 'For `PublicKeyCredential.parse…OptionsFromJSON`.' },
+  { title: 'PasskeyOptions', description: 'For `PublicKeyCredential.parse…OptionsFromJSON`.' },
 )
 const credentialJson = (what: string) =>
   Type.Object(
-    { id: Type.String({ maxLength: 2000 }), response: Type.Object({}, { additionalProperties: true }) },
-    { additionalProperties: true, description: `\`${what}\` of the browser, with \`toJSON()\`.` },
+    { id: Type.String({ maxLength: 2000 }), response: Type.Object({}) },
+    { description: `\`${what}\` of the browser, with \`toJSON()\`.` },
   )
 export const PasskeyProof = Type.Object({ credential: credentialJson('navigator.credentials.get'), next: Next })
 const name = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f]*$' })
@@ -145,7 +145,9 @@ export const Session = Type.Object(
   { title: 'Session' },
 )
 export type Session = Type.Static<typeof Session>
-export const IdParams = Type.Object({ id: Type.Integer() })
+/** The number of a row. */
+const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+export const IdParams = Type.Object({ id: Id })
 
 const storage = Type.Object({
   usedBytes: Type.Integer(),

@@ -28,7 +28,13 @@ export const AdminUsersQuery = Type.Object({
     Type.String({ maxLength: 254, description: 'Only users whose address or name contains this, in any case.' }),
   ),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
-  after: Type.Optional(Type.Integer({ description: 'The id of the last user of the page before. Newest users come first.' })),
+  after: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'The id of the last user of the page before. Newest users come first.',
+    }),
+  ),
 })
 export type AdminUsersQuery = Type.Static<typeof AdminUsersQuery>
 
@@ -73,7 +79,7 @@ export const ChangeUser = Type.Object(
       Type.Unsafe<number | null>({ type: ['integer', 'null'], minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
     ),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { minProperties: 1 },
 )
 export type ChangeUser = Type.Static<typeof ChangeUser>
 

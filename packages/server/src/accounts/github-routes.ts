@@ -87,18 +87,13 @@ export function githubRoutes(components: SignInComponents) {
       method: 'GET',
       url: githubCallback,
       config: { isLandingPlace: true, mode: 'w' },
+      // Without a tag, so not in the description of the API: nobody calls this but browsers that GitHub sends.
       schema: {
-        tags,
-        operationId: 'finishGithub',
-        summary: 'Where GitHub sends browsers back to',
-        description:
-          'Answers with a redirect: to where the person wanted to go, or to `/sign-in?error=CODE&message=SENTENCE` where it went wrong.',
         querystring: Type.Object({
           code: Type.Optional(Type.String({ maxLength: 1000 })),
           state: Type.Optional(Type.String({ maxLength: 200 })),
           error: Type.Optional(Type.String({ maxLength: 200 })),
         }),
-        response: { 303: { headers: { Location: Type.String() }, content: {} } },
       },
       handler: async (request, reply) => {
         const to = await finish(request, reply).catch((thrown: unknown) => {

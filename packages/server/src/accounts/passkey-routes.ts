@@ -1,4 +1,4 @@
-import { NewPasskey, PasskeyOptions, PasskeyProof, RenamePasskey, SignedIn } from '@keepsake/api/account.ts'
+import { IdParams, NewPasskey, PasskeyOptions, PasskeyProof, RenamePasskey, SignedIn } from '@keepsake/api/account.ts'
 import { Failure } from '@keepsake/api/errors.ts'
 import { success } from '@keepsake/api/nft.ts'
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
@@ -123,7 +123,7 @@ function ownPasskeyRoutes(components: SignInComponents) {
         tags,
         operationId: 'renamePasskey',
         summary: 'Rename a passkey',
-        params: Type.Object({ id: Type.Integer() }),
+        params: IdParams,
         body: RenamePasskey,
         response: { 200: ok, ...failures },
       },

@@ -4,6 +4,7 @@ import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { Caller } from './authenticate.ts'
 import { authenticateSession } from './session.ts'
+import { readCookie } from './session-cookie.ts'
 import { getSiteOrigin, requireSameOrigin } from './session-site.ts'
 
 declare module 'fastify' {
@@ -34,17 +35,23 @@ export function sessionGuard(components: Components) {
       getSiteOrigin(request, config)
       return
     }
+    // Without a cookie there is nothing another site could misuse, and what is wrong is something else.
+    if (session !== 'optional' && readCookie(request, 'session', config) === undefined) throw notSignedIn()
     requireSameOrigin(request, config)
     // A session that is over is no reason not to sign in again.
     const caller = await authenticateSession(components, request).catch((error: unknown) => {
       if (session === 'optional' && error instanceof KeepsakeError && error.code === 'ERROR_NOT_SIGNED_IN') return undefined
       throw error
     })
-    if (!caller && session !== 'optional') throw new KeepsakeError('ERROR_NOT_SIGNED_IN', 'Sign in first.')
+    if (!caller && session !== 'optional') throw notSignedIn()
     if (session === 'admin' && !caller?.session?.isAdmin)
       throw new KeepsakeError('ERROR_ADMIN_ONLY', 'Only an administrator may do this.')
     request.caller = caller ?? null
   }
+}
+
+function notSignedIn(): KeepsakeError {
+  return new KeepsakeError('ERROR_NOT_SIGNED_IN', 'Sign in first.')
 }
 
 /** Who is signed in, on routes that need somebody. */

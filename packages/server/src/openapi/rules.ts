@@ -84,7 +84,7 @@ function authorization({ right, ucan, session }: RouteRules): { security: Record
   if (right === undefined) return { security: [], sentence: 'Needs no key.' }
   const scopes = scopesWith(right).map((scope) => `\`${scope}\``)
   const sentence = `Needs an API key of scope ${scopes.join(' or ')}${ucan ? ', or a UCAN with the header `x-agent-did`' : ''}.`
-  return { security: [{ apiKey: [] }, { session: [] }, ...(ucan ? [{ ucan: [], agentDid: [] }] : [])], sentence }
+  return { security: [{ apiKey: [] }, ...(ucan ? [{ ucan: [], agentDid: [] }] : []), { session: [] }], sentence }
 }
 
 /**

@@ -43,13 +43,19 @@ export function curlExamples(document: OpenApiDocument, path: string, method: st
   const schemes = Object.keys(operation.security?.[0] ?? {})
   const key = schemes.includes('apiKey') ? ['-H "Authorization: Bearer $KEY"'] : []
   const metaplex = schemes.includes('metaplex') ? ['-H "x-web3auth: Metaplex $JWT"'] : []
+  const session = schemes.includes('session') && key.length === 0 ? ['-b "keepsake-session=$SESSION"'] : []
+  // What pages of the website send with a call that changes something.
+  const isForPages = path.startsWith('/account') && method !== 'get'
+  const page = isForPages ? [`-H 'Origin: ${document.servers[0]?.url}'`, "-H 'X-Keepsake-CSRF: 1'"] : []
   const address = `${document.servers[0]?.url}${pathOf(path, operation.parameters)}`
   // One of the two names of a CAR is enough.
   const bodies = Object.entries(operation.requestBody?.content ?? {}).filter(([mediaType]) => mediaType !== 'application/car')
   const implied = method === 'get' || (method === 'post' && bodies.length > 0)
   const verb = implied ? [] : [`-X ${method.toUpperCase()}`]
   const line = (body: string[]) =>
-    ['curl', ...verb, ...key, ...metaplex, ...body, quotedAddress(address)].join(' \\\n  ').replace('curl \\\n  ', 'curl ')
+    ['curl', ...verb, ...key, ...metaplex, ...session, ...page, ...body, quotedAddress(address)]
+      .join(' \\\n  ')
+      .replace('curl \\\n  ', 'curl ')
   return bodies.length === 0 ? [line([])] : bodies.map(([mediaType, { schema }]) => line(bodyArguments(mediaType, schema)))
 }
 
