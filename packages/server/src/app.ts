@@ -16,6 +16,7 @@ import { allowOddMediaType } from './http/media-type.ts'
 import { rateLimit } from './http/rate-limit.ts'
 import { replyError } from './http/reply-error.ts'
 import { closeUnusedConnections } from './http/unused-connections.ts'
+import { validateStrictly } from './http/validation.ts'
 import { collectRoutes } from './openapi/document.ts'
 import { openApiRoutes } from './openapi/routes.ts'
 import type { Service } from './service.ts'
@@ -25,6 +26,7 @@ import type { BuildInfo } from './status/version.ts'
 import { uploadReaders } from './uploads/readers.ts'
 import { uploadRecorder } from './uploads/record.ts'
 import { uploadRecordRoutes, uploadRoutes } from './uploads/routes.ts'
+import { openWebsite } from './website/routes.ts'
 
 const maxParamLength = 2_000
 const maxHeaderBytes = 64 * 1024
@@ -99,15 +101,18 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
     clientErrorHandler: answerClientError,
     rewriteUrl: (request) => routeUrl(request as IncomingMessage, gateway),
   })
+  validateStrictly(app as unknown as FastifyInstance)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.setErrorHandler(replyError)
-  app.setNotFoundHandler(notFound)
+  const website = await openWebsite(service.config)
+  app.setNotFoundHandler(async (request, reply) =>
+    website.answerNotFound(request, reply) ? reply : await notFound(request, reply),
+  )
   continueOnceAccepted(app as unknown as FastifyInstance)
   closeUnusedConnections(app as unknown as FastifyInstance)
   await collectRoutes(app as unknown as FastifyInstance, { config: service.config, build })
   await app.register(gatewayRoutes({ blocks: service.blocks, config: gateway }))
-  // Until there is a website, the documentation is the front door.
-  app.get('/', async (_request, reply) => reply.redirect('/api/docs'))
+  await app.register(website.routes)
   await app.register(healthRoutes({ ...service, build }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })
   await app.register(accountRoutes({ ...service, health: () => checkComponents(service) }), { prefix: '/account' })

@@ -2,16 +2,25 @@ import type { Nft } from '@keepsake/api/nft.ts'
 import type { Caller } from '../accounts/authenticate.ts'
 import { requireWithinLimits } from '../accounts/storage-limit.ts'
 import type { StagedBlob } from '../blobs/blobs.ts'
+import type { Blocks } from '../blocks/blocks.ts'
+import { completeDag } from '../blocks/complete-dag.ts'
 import { keepContents } from '../blocks/content.ts'
 import type { Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { Received } from './received.ts'
 import { upsertUploads } from './store.ts'
-import { toNft } from './uploads.ts'
+import { getUpload, toNft } from './uploads.ts'
 
 interface Components {
   database: Db
   facts: Facts
+  blocks: Blocks
+}
+
+/** A claim that was entered: what its owner is told, and which content it is on. */
+interface Recorded {
+  nft: Nft
+  contentId: number
 }
 
 /** A received upload with whose it is and what they call it. */
@@ -31,7 +40,7 @@ export interface Claim {
  *
  * No two claims may have the same shard, content, or user and CID (`clashes` tells).
  */
-export async function recordUploads({ database, facts }: Components, claims: readonly Claim[]): Promise<Nft[]> {
+async function recordUploads({ database, facts }: Components, claims: readonly Claim[]): Promise<Recorded[]> {
   return await database.kysely.transaction().execute(async (kysely) => {
     const db = { kysely }
     const contents = await keepContents(
@@ -62,7 +71,7 @@ export async function recordUploads({ database, facts }: Components, claims: rea
       claims.map(({ caller }) => caller),
     )
     for (const { id, completeAt } of contents) if (completeAt === null) await facts.record(db, 'shard:indexed', { contentId: id })
-    return rows.map((row) => toNft(row))
+    return rows.map((row) => ({ nft: toNft(row), contentId: row.contentId }))
   })
 }
 
@@ -79,10 +88,13 @@ const maxBatchesAtOnce = 3
 const maxSharedBlocks = 64
 const maxSharedBytes = 1024 * 1024
 
+/** A shard of up to so many blocks is looked at further before the answer; for a larger one the answer does not wait. */
+const maxWalkedBlocks = 2000
+
 interface Waiting {
   claim: Claim
   names: string[]
-  resolve: (nft: Nft) => void
+  resolve: (recorded: Recorded) => void
   reject: (error: unknown) => void
 }
 
@@ -98,11 +110,11 @@ export function uploadRecorder(components: Components): RecordUpload {
 
   const settle = async (batch: readonly Waiting[]): Promise<void> => {
     try {
-      const nfts = await recordUploads(
+      const recorded = await recordUploads(
         components,
         batch.map(({ claim }) => claim),
       )
-      for (const [index, { resolve }] of batch.entries()) resolve(nfts[index]!)
+      for (const [index, { resolve }] of batch.entries()) resolve(recorded[index]!)
     } catch (error) {
       if (batch.length === 1) batch[0]!.reject(error)
       else for (const one of batch) await settle([one])
@@ -117,7 +129,7 @@ export function uploadRecorder(components: Components): RecordUpload {
       })
     }
   }
-  return async (claim) => {
+  const enter = async (claim: Claim): Promise<Recorded> => {
     const { shard } = claim.received.content
     if (shard.sizeBytes > maxSharedBytes || shard.entries.length > maxSharedBlocks)
       return (await recordUploads(components, [claim]))[0]!
@@ -125,6 +137,24 @@ export function uploadRecorder(components: Components): RecordUpload {
       waiting.push({ claim, names: namesOf(claim), resolve, reject })
       pump()
     })
+  }
+  return async (claim) => {
+    const { nft, contentId } = await enter(claim)
+    const isSettled = nft.pin.status === 'pinned' || claim.received.content.shard.entries.length > maxWalkedBlocks
+    return isSettled ? nft : await lookFurther(components, claim, nft, contentId)
+  }
+}
+
+/**
+ * Where a small shard does not tell whether its DAG is complete, the index does, and the owner is told at once. The upload is acknowledged
+ * whatever comes of this: the job looks again.
+ */
+async function lookFurther(components: Components, { caller }: Claim, nft: Nft, contentId: number): Promise<Nft> {
+  try {
+    await completeDag(components, { contentId })
+    return await getUpload(components, caller.userId, nft.cid)
+  } catch {
+    return nft
   }
 }
 

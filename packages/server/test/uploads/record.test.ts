@@ -49,7 +49,8 @@ async function claim(caller: Caller, text: string): Promise<Claim> {
   return { caller, received, staged, mimeType: 'text/plain', name: text }
 }
 
-const record = () => uploadRecorder({ database: test.database, facts: facts(pipeline) })
+const record = () =>
+  uploadRecorder({ database: test.database, facts: facts(pipeline), blocks: openBlocks({ database: test.database, blobs }) })
 
 describe('recording uploads', () => {
   it('acknowledges many at once, each readable and under its own name', async () => {
