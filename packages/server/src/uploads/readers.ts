@@ -137,8 +137,8 @@ async function feed(port: MessagePort, body: AsyncIterable<Uint8Array>, outcome:
       if (next === undefined) return
       if (next.done) break
       const chunk = next.value
-      // Only a buffer that nobody else has a view of can be handed over.
-      batch.push(chunk.byteLength === chunk.buffer.byteLength ? chunk : chunk.slice())
+      // Only a buffer that nobody else has a view of can be handed over. (`slice` of a Buffer would be one more view of it.)
+      batch.push(chunk.byteLength === chunk.buffer.byteLength ? chunk : new Uint8Array(chunk))
       bytes += chunk.byteLength
       if (bytes < batchBytes) continue
       flush()
