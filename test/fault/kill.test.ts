@@ -96,12 +96,13 @@ describe.skipIf(!startsServers)('a server that is killed at random moments', () 
       const before = ledger.kills
       const restarted = killOnce(server, victim)
       await load.stop()
+      failWith(load.mistakes, ledger, victim, server)
       server = await restarted
       running = server
       ledger.kills++
       await waitForHealth(server)
       const api = { url: server.url, key }
-      failWith([...load.mistakes, ...(await auditList(api, ledger))], ledger, victim, server)
+      failWith(await auditList(api, ledger), ledger, victim, server)
       const fresh = ledger.entries.filter(({ changedAt }) => changedAt >= before)
       const older = Array.from({ length: olderReadBack }, () => random.pick(ledger.entries))
       failWith(await auditBytes(api, [...fresh, ...older]), ledger, victim, server)
