@@ -5,7 +5,7 @@ import { create } from 'multiformats/hashes/digest'
 import { identity } from 'multiformats/hashes/identity'
 import { sha512 } from 'multiformats/hashes/sha2'
 import { describe, expect, it } from 'vitest'
-import { call, eventually, expectFailure, fresh, shared, upload, valueIn } from '../setup/api.ts'
+import { call, expectFailure, fresh, shared, upload, valueIn } from '../setup/api.ts'
 import {
   type Block,
   blockOf,
