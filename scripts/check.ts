@@ -10,6 +10,7 @@ interface Step {
 
 const steps: Step[] = [
   { name: 'types', bin: 'tsc', args: ['-p', '.'] },
+  { name: 'types of the website', bin: 'tsc', args: ['-p', 'packages/web'] },
   { name: 'lint, format, cycles, boundaries', bin: 'biome', args: ['check', '--error-on-warnings', '.'] },
   { name: 'dead code', bin: 'knip', args: ['--no-progress'] },
   { name: 'tests without external programs', bin: 'vitest', args: ['run', '--project', 'fast', '--reporter', 'dot'] },

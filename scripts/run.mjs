@@ -3,7 +3,7 @@
 // It is plain JavaScript without dependencies, because it must work in a fresh clone on any Node.js >= 20:
 // it installs what the lock file names when that is missing or older, then hands over.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -51,6 +51,59 @@ export function prepare() {
   if (!installIsCurrent()) install()
 }
 
+const web = join(root, 'packages/web')
+/** The entries that serve it, or test what is served. */
+const needsWebsite = new Set(['packages/server/src/main.ts', 'scripts/test.ts', 'scripts/screenshots.ts'])
+/** Whatever a change of which changes the website. */
+const webSources = [
+  'packages/web/src',
+  'packages/web/build',
+  'packages/web/public',
+  'packages/web/index.html',
+  'packages/web/vite.config.ts',
+  'packages/api/src',
+  'packages/client/src',
+  'packages/content/src',
+  'docs',
+  'package-lock.json',
+].map((path) => join(root, path))
+
+/** The latest change at or below a path, in milliseconds; a folder changes when something in it comes or goes. */
+function changedAt(path) {
+  const stats = statSync(path)
+  if (!stats.isDirectory()) return stats.mtimeMs
+  return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => changedAt(join(path, name))))
+}
+
+/** Builds the website where that was not done since its sources changed. The time of `dist` is when the build of it began. */
+function buildWebsite() {
+  const dist = join(web, 'dist')
+  const latest = Math.max(...webSources.filter(existsSync).map(changedAt))
+  if (existsSync(join(dist, 'index.html')) && statSync(dist).mtimeMs >= latest) return
+  const began = new Date()
+  // Beside it and then put in its place: a server that starts meanwhile finds a whole website, the old or the new one.
+  const fresh = join(web, `dist.${process.pid}`)
+  const old = join(web, `dist.${process.pid}.old`)
+  const vite = join(root, 'node_modules/vite/bin/vite.js')
+  const result = spawnSync(pinnedNode(), [vite, 'build', web, '--outDir', fresh, '--logLevel', 'warn'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  })
+  if (result.status !== 0) {
+    rmSync(fresh, { recursive: true, force: true })
+    process.stderr.write('The website could not be built; the messages are above.\n')
+    process.exit(result.status ?? 1)
+  }
+  utimesSync(fresh, began, began)
+  try {
+    if (existsSync(dist)) renameSync(dist, old)
+    renameSync(fresh, dist)
+  } catch {
+    // Another start was quicker and put its own there, of the same sources.
+  }
+  for (const left of [fresh, old]) rmSync(left, { recursive: true, force: true })
+}
+
 /** Settings that must be there before a process begins. Whoever sets one of them is not overruled. */
 const tuning = {
   // File system, zlib and WebCrypto work (the hashing of uploads) share one thread pool; the default of 4 starves it.
@@ -79,6 +132,7 @@ export function handOver(file, args) {
 if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
   const [first, ...rest] = process.argv.slice(2)
   prepare()
+  if (needsWebsite.has(first)) buildWebsite()
   if (first === '--bin') handOver(realpathSync(join(root, 'node_modules/.bin', rest[0])), rest.slice(1))
   else handOver(join(root, first), rest)
 }

@@ -1,0 +1,15 @@
+import { paths } from './paths.ts'
+
+export interface NavItem {
+  to: string
+  text: string
+}
+
+/** For everybody. Only what is finished is linked. */
+export const publicNav: readonly NavItem[] = []
+
+/** For whoever is signed in, before the rest. */
+export const signedInNav: readonly NavItem[] = [{ to: paths.keys, text: 'API keys' }]
+
+/** At the foot of every page. `external` is not part of these pages, so the browser loads it anew. */
+export const footerNav: readonly (NavItem & { external?: true })[] = [{ to: '/api/docs', text: 'API', external: true }]

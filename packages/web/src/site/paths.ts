@@ -1,0 +1,25 @@
+/** Where pages are. What is linked from more than one place is linked by these names. */
+export const paths = {
+  home: '/',
+  signIn: '/sign-in',
+  link: '/sign-in/link',
+  setUp: '/set-up',
+  settings: '/settings',
+  keys: '/keys',
+  docs: '/docs',
+  docsPage: '/docs/:page',
+  faq: '/docs/faq',
+  stats: '/stats',
+  terms: '/terms',
+  admin: '/admin',
+  adminUser: '/admin/users/:id',
+  files: '/files',
+  file: '/files/:cid',
+  upload: '/upload',
+} as const
+
+/**
+ * The address patterns of every page, for the server: it answers these with the website, and others with the website and status 404. A page
+ * that is not finished is not in here.
+ */
+export const servedPaths: readonly string[] = [paths.home, paths.signIn, paths.link, paths.setUp, paths.settings, paths.keys]
