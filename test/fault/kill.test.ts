@@ -94,11 +94,12 @@ describe.skipIf(!startsServers)('a server that is killed at random moments', () 
       victims[victim]++
       load.expectFailures()
       const before = ledger.kills
+      const killed = server
       const restarted = killOnce(server, victim)
       await load.stop()
-      failWith(load.mistakes, ledger, victim, server)
       server = await restarted
       running = server
+      failWith(load.mistakes, ledger, victim, killed)
       ledger.kills++
       await waitForHealth(server)
       const api = { url: server.url, key }
