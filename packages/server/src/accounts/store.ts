@@ -100,7 +100,7 @@ export async function listUsersAfter({ kysely }: Db, afterId: number, limit: num
     select "user".id, email, name, created_at as "createdAt",
       (select coalesce(sum(uploads), 0)::bigint from upload_tally t where t.user_id = "user".id) as uploads,
       (select count(*) from api_key k where k.user_id = "user".id and k.deleted_at is null) as keys
-    from "user" where id > ${afterId} order by id limit ${limit}`.execute(kysely)
+    from "user" where id > ${afterId} and deleted_at is null order by id limit ${limit}`.execute(kysely)
   return rows
 }
 

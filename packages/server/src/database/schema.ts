@@ -83,6 +83,7 @@ export interface UploadTable {
   files: JSONColumnType<{ name: string; type: string }[], string, string>
   meta: JSONColumnType<Record<string, unknown>, string, string>
   parts: string[]
+  received_bytes: Generated<number>
   created_at: Created
   updated_at: Generated<Date>
   deleted_at: Date | null

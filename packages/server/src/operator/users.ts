@@ -1,14 +1,30 @@
 import { formatTable } from '@keepsake/terminal/table.ts'
 import type { Command } from 'commander'
+import { demoteUser, promoteUser } from '../accounts/admin.ts'
 import type { ListedUser } from '../accounts/users.ts'
 import { createUser, listUsers } from '../accounts/users.ts'
 import type { Context } from './context.ts'
 import { print, tell, withService } from './context.ts'
 import { dataHelp } from './program-help.ts'
 
-async function create(context: Context, email: string, { name }: { name?: string }): Promise<void> {
-  const user = await withService(context, (service) => createUser(service, { email, ...(name !== undefined && { name }) }))
-  tell(`Created ${user.email}. Next: keepsake keys create --user ${user.email} --name first`)
+async function create(context: Context, email: string, { name, admin }: { name?: string; admin?: boolean }): Promise<void> {
+  const user = await withService(context, async (service) => {
+    const created = await createUser(service, { email, ...(name !== undefined && { name }) })
+    if (admin) await promoteUser(service, email)
+    return created
+  })
+  const what = admin ? `the administrator ${user.email}` : user.email
+  tell(`Created ${what}. Next: keepsake keys create --user ${user.email} --name first`)
+}
+
+async function promote(context: Context, email: string): Promise<void> {
+  await withService(context, (service) => promoteUser(service, email))
+  tell(`${email} is an administrator now.`)
+}
+
+async function demote(context: Context, email: string): Promise<void> {
+  await withService(context, (service) => demoteUser(service, email))
+  tell(`${email} is no administrator any more.`)
 }
 
 function rowOf({ email, name, uploads, keys, createdAt }: ListedUser): string[] {
@@ -40,8 +56,21 @@ export function addUsers(program: Command, context: Context): void {
     .description('create an account')
     .argument('<email>', 'its e-mail address')
     .option('--name <name>', 'what the person is called')
+    .option('--admin', 'make it an administrator')
     .addHelpText('after', `${dataHelp}\n\nExample:\n  $ keepsake users create ada@example.com --name "Ada"`)
-    .action((email: string, options: { name?: string }) => create(context, email, options))
+    .action((email: string, options: { name?: string; admin?: boolean }) => create(context, email, options))
+  users
+    .command('promote')
+    .description('make an account an administrator, who may do everything on the website')
+    .argument('<email>', 'its e-mail address')
+    .addHelpText('after', dataHelp)
+    .action((email: string) => promote(context, email))
+  users
+    .command('demote')
+    .description('take that back; the last administrator stays one')
+    .argument('<email>', 'its e-mail address')
+    .addHelpText('after', dataHelp)
+    .action((email: string) => demote(context, email))
   users
     .command('list')
     .description('list all accounts, with how many uploads and keys they have')

@@ -63,6 +63,7 @@ async function recordUploads({ database, facts }: Components, claims: readonly C
         files: received.files,
         meta,
         part: received.part,
+        partBytes: received.content.shard.sizeBytes,
         createdAt,
       })),
     )

@@ -47,6 +47,7 @@ export interface NewUpload {
   meta: Record<string, unknown>
   /** CAR CID of what was received. */
   part: CID
+  partBytes: number
   createdAt: Date
 }
 
@@ -64,15 +65,18 @@ export async function upsertUploads({ kysely }: Db, uploads: readonly NewUpload[
         ${column((u) => u.sourceCid)}::text[], ${column((u) => u.type)}::text[], ${column((u) => u.mimeType)}::text[],
         ${column((u) => u.name ?? `Upload at ${u.createdAt.toISOString()}`)}::text[], ${column((u) => u.scope)}::text[],
         ${column((u) => JSON.stringify(u.files))}::text[]::jsonb[], ${column((u) => JSON.stringify(u.meta))}::text[]::jsonb[],
-        ${column((u) => u.part.toString())}::text[], ${column((u) => u.createdAt)}::timestamptz[]
-      ) with ordinality as given (user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, part, created_at, place)
+        ${column((u) => u.part.toString())}::text[], ${column((u) => u.partBytes)}::bigint[], ${column((u) => u.createdAt)}::timestamptz[]
+      ) with ordinality as given (
+        user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, part, part_bytes, created_at, place)
     ), upload as (
-      insert into upload as known (user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, parts, created_at)
-      select user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, array[part], created_at
+      insert into upload as known (
+        user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, parts, received_bytes, created_at)
+      select user_id, key_id, content_id, source_cid, type, mime_type, name, scope, files, meta, array[part], part_bytes, created_at
       from given order by user_id, source_cid
       on conflict (user_id, source_cid) do update set
         deleted_at = null, type = excluded.type, name = excluded.name, mime_type = excluded.mime_type, meta = excluded.meta,
         updated_at = clock_timestamp(),
+        received_bytes = known.received_bytes + case when excluded.parts <@ known.parts then 0 else excluded.received_bytes end,
         parts = known.parts || array(select p from unnest(excluded.parts) p where p <> all (known.parts))
       returning *
     )

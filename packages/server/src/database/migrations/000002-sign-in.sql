@@ -119,8 +119,11 @@ create table set_up (
   used_at timestamptz(3)
 );
 
--- Bytes of the live uploads of each account whose size is known, in slots as `upload_tally` has them. Rows are always taken in the
--- order of the accounts, so that writers in one slot wait for each other and never in a circle.
+-- Bytes of the CARs that were received for this upload: what it counts for while the size of its DAG is not known.
+alter table upload add column received_bytes bigint not null default 0;
+
+-- Bytes of the live uploads of each account, in slots as `upload_tally` has them. Rows are always taken in the order of the accounts, so
+-- that writers in one slot wait for each other and never in a circle.
 create table storage_tally (
   user_id bigint not null references "user" (id) on delete cascade,
   slot smallint not null,
@@ -131,16 +134,9 @@ insert into storage_tally (user_id, slot, bytes)
   select u.user_id, -1, sum(c.dag_bytes) from upload u join content c on c.id = u.content_id
   where u.deleted_at is null and c.dag_bytes > 0 group by u.user_id;
 
--- Few, or none: contents whose size is not known.
-create index content_unsized on content (id) where dag_bytes is null;
-
--- What an account keeps. A DAG that did not come whole counts with the shards that came.
+-- What an account keeps.
 create function storage_use(of_user bigint) returns bigint language sql stable as $$
-  select (select coalesce(sum(bytes), 0) from storage_tally where user_id = of_user)::bigint
-    + (select coalesce(sum(shard.size_bytes), 0) from upload
-         join content on content.id = upload.content_id and content.dag_bytes is null
-         join content_shard on content_shard.content_id = content.id join shard on shard.id = content_shard.shard_id
-       where upload.user_id = of_user and upload.deleted_at is null)::bigint
+  select coalesce(sum(bytes), 0)::bigint from storage_tally where user_id = of_user
 $$;
 
 -- The locks order an upload and the moment the size of its content becomes known, so that it is counted exactly once.
@@ -149,23 +145,27 @@ begin
   if tg_op = 'INSERT' then
     perform from content where id in (select content_id from new_rows) order by id for share;
     insert into storage_tally as t (user_id, slot, bytes)
-      select n.user_id, pg_backend_pid() % 32, sum(c.dag_bytes) from new_rows n join content c on c.id = n.content_id
-      where n.deleted_at is null and c.dag_bytes > 0 group by 1 order by 1
+      select n.user_id, pg_backend_pid() % 32, sum(coalesce(c.dag_bytes, n.received_bytes))
+      from new_rows n join content c on c.id = n.content_id where n.deleted_at is null group by 1 order by 1
     on conflict (user_id, slot) do update set bytes = t.bytes + excluded.bytes;
   elsif tg_op = 'DELETE' then
     perform from content where id in (select content_id from old_rows where deleted_at is null) order by id for share;
     insert into storage_tally as t (user_id, slot, bytes)
-      select o.user_id, pg_backend_pid() % 32, -sum(c.dag_bytes) from old_rows o join content c on c.id = o.content_id
-      where o.deleted_at is null and c.dag_bytes > 0 and exists (select from "user" where id = o.user_id) group by 1 order by 1
+      select o.user_id, pg_backend_pid() % 32, -sum(coalesce(c.dag_bytes, o.received_bytes))
+      from old_rows o join content c on c.id = o.content_id
+      where o.deleted_at is null and exists (select from "user" where id = o.user_id) group by 1 order by 1
     on conflict (user_id, slot) do update set bytes = t.bytes + excluded.bytes;
   else
     perform from content where id in (
-      select n.content_id from new_rows n join old_rows o using (id) where (n.deleted_at is null) <> (o.deleted_at is null)
+      select n.content_id from new_rows n join old_rows o using (id)
+      where (n.deleted_at is null) <> (o.deleted_at is null) or n.received_bytes <> o.received_bytes
     ) order by id for share;
     insert into storage_tally as t (user_id, slot, bytes)
-      select n.user_id, pg_backend_pid() % 32, sum(case when n.deleted_at is null then c.dag_bytes else -c.dag_bytes end)
+      select n.user_id, pg_backend_pid() % 32, sum(
+        case when n.deleted_at is null then coalesce(c.dag_bytes, n.received_bytes) else 0 end
+        - case when o.deleted_at is null then coalesce(c.dag_bytes, o.received_bytes) else 0 end)
       from new_rows n join old_rows o using (id) join content c on c.id = n.content_id
-      where (n.deleted_at is null) <> (o.deleted_at is null) and c.dag_bytes > 0 group by 1 order by 1
+      where (n.deleted_at is null) <> (o.deleted_at is null) or n.received_bytes <> o.received_bytes group by 1 order by 1
     on conflict (user_id, slot) do update set bytes = t.bytes + excluded.bytes;
   end if;
   return null;
@@ -181,7 +181,7 @@ create trigger storage_tally_delete after delete on upload
 create function tally_content_size() returns trigger language plpgsql as $$
 begin
   insert into storage_tally as t (user_id, slot, bytes)
-    select user_id, pg_backend_pid() % 32, count(*) * (coalesce(new.dag_bytes, 0) - coalesce(old.dag_bytes, 0))
+    select user_id, pg_backend_pid() % 32, sum(coalesce(new.dag_bytes, received_bytes) - coalesce(old.dag_bytes, received_bytes))
     from upload where content_id = new.id and deleted_at is null group by 1 order by 1
   on conflict (user_id, slot) do update set bytes = t.bytes + excluded.bytes;
   return null;
