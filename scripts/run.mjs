@@ -21,12 +21,13 @@ function installIsCurrent() {
 function install() {
   process.stderr.write('Installing what package-lock.json names (once) ...\n')
   const npm = process.env.npm_execpath
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
+  // Not `npm ci`: it refuses a lock file that lacks packages for other platforms, which a registry may not have. What the file names is kept to.
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
   const result = npm
     ? spawnSync(process.execPath, [npm, ...args], { cwd: root, stdio: ['ignore', 2, 2] })
     : spawnSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' })
   if (result.status !== 0) {
-    process.stderr.write('npm ci failed; its messages are above.\n')
+    process.stderr.write('npm install failed; its messages are above.\n')
     process.exit(result.status ?? 1)
   }
 }
