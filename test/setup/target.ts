@@ -7,7 +7,7 @@ import { type Server, startServer } from './server.ts'
 
 export const MiB = 1024 * 1024
 export const maxUploadBytes = 8 * MiB
-export const idleMs = 1000
+const idleMs = 1000
 
 /** A server that tests are unkind to. After every single test it must be healthy, with nothing left and nothing unexpected in its log. */
 export interface Target {

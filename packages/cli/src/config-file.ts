@@ -12,7 +12,7 @@ export interface StoredLogin {
 }
 
 /** XDG Base Directory Specification. */
-export function configPath(env: NodeJS.ProcessEnv): string {
+function configPath(env: NodeJS.ProcessEnv): string {
   const base = env.XDG_CONFIG_HOME?.startsWith('/') ? env.XDG_CONFIG_HOME : join(homedir(), '.config')
   return join(base, 'keepsake', 'config.json')
 }

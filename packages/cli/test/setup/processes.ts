@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const root = join(import.meta.dirname, '../../../..')
-export const bin = join(root, 'packages/cli/bin/keepsake.mjs')
+const bin = join(root, 'packages/cli/bin/keepsake.mjs')
 
 export interface Ran {
   code: number | null
@@ -22,7 +22,7 @@ export interface RunOptions {
 }
 
 /** The environment of a user who has set nothing of Keepsake's. */
-export function plainEnv(home: string): Record<string, string> {
+function plainEnv(home: string): Record<string, string> {
   return { PATH: process.env.PATH ?? '', HOME: home, XDG_CONFIG_HOME: join(home, 'config') }
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SMTPServer } from 'smtp-server'
 
 /** A mail as it came in. */
-export interface ReceivedMail {
+interface ReceivedMail {
   to: string[]
   from: string
   /** Header and body as sent. */

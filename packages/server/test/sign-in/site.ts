@@ -13,7 +13,7 @@ export interface Answer {
   json: any
 }
 
-export interface CallOptions {
+interface CallOptions {
   body?: unknown
   /** Put over those a page of the website sends. `undefined` leaves one out. */
   headers?: Record<string, string | undefined>
