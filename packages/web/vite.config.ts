@@ -2,12 +2,13 @@ import { join } from 'node:path'
 import { defineConfig } from 'vite'
 import { compressOutput } from './build/compress.ts'
 import { emitSiteManifest } from './build/emit-site-manifest.ts'
+import { markdown } from './build/markdown.ts'
 
 const server = process.env.KEEPSAKE_URL ?? 'http://localhost:8787'
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [emitSiteManifest(), compressOutput()],
+  plugins: [markdown(), emitSiteManifest(), compressOutput()],
   build: {
     outDir: join(import.meta.dirname, 'dist'),
     emptyOutDir: true,

@@ -11,6 +11,11 @@ import { PageSkeleton } from './ui/skeleton.tsx'
 // Every page but the first is loaded when somebody goes there. Each module has one page as its default export.
 const SignInPage = lazy(() => import('./sign-in/sign-in-page.tsx'))
 const LinkPage = lazy(() => import('./sign-in/link-page.tsx'))
+const SettingsPage = lazy(() => import('./settings/settings-page.tsx'))
+const KeysPage = lazy(() => import('./keys/keys-page.tsx'))
+const DocsIndexPage = lazy(() => import('./docs/docs-index-page.tsx'))
+const DocsPage = lazy(() => import('./docs/docs-page.tsx'))
+const TermsPage = lazy(() => import('./docs/terms-page.tsx'))
 const SetUpPage = lazy(() => import('./sign-in/set-up-page.tsx'))
 
 export function App() {
@@ -23,6 +28,11 @@ export function App() {
             <Route path={paths.signIn} component={SignInPage} />
             <Route path={paths.link} component={LinkPage} />
             <Route path={paths.setUp} component={SetUpPage} />
+            <Route path={paths.settings} component={SettingsPage} />
+            <Route path={paths.keys} component={KeysPage} />
+            <Route path={paths.docs} component={DocsIndexPage} />
+            <Route path={paths.docsPage} component={DocsPage} />
+            <Route path={paths.terms} component={TermsPage} />
             <Route component={NotFound} />
           </Switch>
         </Guarded>

@@ -42,11 +42,6 @@ export function OtherWays({ options, next }: { options: SignInOptions; next: str
             {one.id === 'injected' ? 'Use your wallet' : `Use ${one.name}`}
           </Button>
         ))}
-      {options.wallet && wallets.length === 0 && (
-        <Button disabled title="No wallet was found in this browser">
-          Use an Ethereum wallet
-        </Button>
-      )}
       {options.github && (
         <Button busy={github.busy} onClick={() => void github.run()}>
           Use GitHub

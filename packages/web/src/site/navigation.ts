@@ -6,10 +6,15 @@ export interface NavItem {
 }
 
 /** For everybody. Only what is finished is linked. */
-export const publicNav: readonly NavItem[] = []
+export const publicNav: readonly NavItem[] = [{ to: paths.docs, text: 'Docs' }]
 
 /** For whoever is signed in, before the rest. */
 export const signedInNav: readonly NavItem[] = [{ to: paths.keys, text: 'API keys' }]
 
 /** At the foot of every page. `external` is not part of these pages, so the browser loads it anew. */
-export const footerNav: readonly (NavItem & { external?: true })[] = [{ to: '/api/docs', text: 'API', external: true }]
+export const footerNav: readonly (NavItem & { external?: true })[] = [
+  { to: paths.docs, text: 'Docs' },
+  { to: paths.faq, text: 'Questions' },
+  { to: '/api/docs', text: 'API', external: true },
+  { to: paths.terms, text: 'Terms' },
+]

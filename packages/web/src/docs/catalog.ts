@@ -1,0 +1,24 @@
+export interface DocsPage {
+  /** In the address, and of the file `docs/<name>.md`. */
+  name: string
+  title: string
+  /** What one finds there. */
+  about: string
+}
+
+/** The pages of `docs/` that people find on the website, in the order in which one would read them. */
+export const catalog: readonly DocsPage[] = [
+  { name: 'faq', title: 'Questions, answered', about: 'What people ask who keep NFT data, and what they suffered from before.' },
+  {
+    name: 'journey-of-a-file',
+    title: 'The journey of a file',
+    about: 'What happens between your call and the acknowledgement, step by step.',
+  },
+  { name: 'limits', title: 'Limits', about: 'Every bound, its default, and why it is there.' },
+  {
+    name: 'operating',
+    title: 'Operating Keepsake',
+    about: 'Run it for others: backups, several machines, when something is wrong.',
+  },
+  { name: 'configuration', title: 'Configuration', about: 'Every setting of a server.' },
+]
