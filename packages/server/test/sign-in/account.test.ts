@@ -44,6 +44,8 @@ describe('deleting an account', () => {
       id,
     )
     expect(JSON.stringify(everything)).not.toMatch(/leaver|my secret project/)
+    for (const table of ['session', 'passkey', 'linked_identity', 'sign_in_link', 'challenge'])
+      expect(await rows(`select from ${table} where user_id = $1`, id)).toHaveLength(0)
     // The address is free again, for a new account.
     const again = await site.signedIn('leaver@example.com')
     const me = (await again.get('/account/me')).json.value

@@ -1,9 +1,12 @@
 import { CarWriter } from '@ipld/car'
 import * as dagCbor from '@ipld/dag-cbor'
+import { sql } from 'kysely'
 import { CID } from 'multiformats/cid'
 import { sha256 } from 'multiformats/hashes/sha2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { promoteUser } from '../../src/accounts/admin.ts'
+import { requireWithinLimits } from '../../src/accounts/storage-limit.ts'
+import type { Db } from '../../src/database/database.ts'
 import type { Browser, Site } from './site.ts'
 import { startSite } from './site.ts'
 
@@ -81,6 +84,36 @@ describe('a storage limit', () => {
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(3)
     expect(answers.filter(({ json }) => json.error?.code === 'ERROR_STORAGE_LIMIT')).toHaveLength(17)
     expect([await used(browser), await counted(id)]).toEqual([900, 900])
+  })
+
+  it('measures uploads of one account one after another', async () => {
+    const { browser, id } = await limited('serial@example.com', 1000)
+    await upload(browser, text(400))
+    const other = await site.signedIn('serial-source@example.com')
+    for (let i = 0; i < 2; i++) await upload(other, text(400))
+    const { kysely } = site.service.database
+    const caller = { userId: id, storageLimitBytes: 1000 }
+    const enter = async (db: Db, nth: number) => {
+      await sql`
+        insert into upload (user_id, content_id, source_cid, type, name, scope)
+        select ${id}, content_id, source_cid, type, name, scope from upload
+        where user_id <> ${id} order by id desc offset ${nth} limit 1`.execute(db.kysely)
+      await requireWithinLimits(db, [caller])
+    }
+    const { promise: entered, resolve: tell } = Promise.withResolvers<void>()
+    const { promise: mayCommit, resolve: commit } = Promise.withResolvers<void>()
+    const first = kysely.transaction().execute(async (trx) => {
+      await enter({ kysely: trx }, 0)
+      tell()
+      await mayCommit
+    })
+    await entered
+    // It sees the first only once that is committed; measured before, both would fit.
+    const second = kysely.transaction().execute(async (trx) => await enter({ kysely: trx }, 1))
+    setTimeout(commit, 200)
+    await first
+    await expect(second).rejects.toMatchObject({ code: 'ERROR_STORAGE_LIMIT' })
+    expect(await used(browser)).toBe(800)
   })
 
   it('is refused before the body is sent where it is announced', async () => {
