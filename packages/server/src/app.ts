@@ -91,7 +91,8 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
     loggerInstance: service.log,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
-    trustProxy: gateway.trustProxy,
+    // One: the proxy itself. What stood in X-Forwarded-For before it added the address it saw, anybody could have written.
+    trustProxy: gateway.trustProxy ? 1 : false,
     routerOptions: { ignoreTrailingSlash: true, caseSensitive: false, maxParamLength },
     // Uploads may take hours; a stalled one is ended by its own idle timeout.
     requestTimeout: 0,

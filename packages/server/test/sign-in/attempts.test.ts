@@ -133,6 +133,11 @@ describe('attempts', () => {
     expect((await ask('six@example.com', '2001:db8:1:3::1')).status).toBe(200)
   })
 
+  it('are counted for the place the proxy saw, not for one that a client makes up', async () => {
+    for (let i = 0; i < 30; i++) await ask(`made-up-${i}@example.com`, `192.0.2.${i}, 203.0.113.40`)
+    expect((await ask('made-up@example.com', '192.0.2.99, 203.0.113.40')).status).toBe(429)
+  })
+
   it('are possible again when the window is over', async () => {
     for (let i = 0; i < 6; i++) await ask('patient@example.com')
     await rows('update attempt set ends_at = now()')
