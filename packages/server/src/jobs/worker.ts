@@ -6,6 +6,7 @@ import type { Database } from '../database/database.ts'
 import type { JobName } from '../pipeline.ts'
 import { clock } from '../pipeline.ts'
 import { releaseJobsOfTheDead, showLife } from './life-sign.ts'
+import { releaseOnce } from './release-once.ts'
 
 /** Does one kind of job. Idempotent: it may run again after it has run, and beside itself. */
 export type JobHandler = (payload: unknown, signal: AbortSignal | undefined) => Promise<void>
@@ -86,7 +87,7 @@ async function beginSession({ database, handlers, log }: WorkerOptions): Promise
   const events = new EventEmitter()
   const created = once(events, 'pool:create')
   const runner = await run({
-    pgPool: database.pool,
+    pgPool: releaseOnce(database.pool),
     taskList: taskList(handlers, log),
     parsedCronItems: parseCronItems(clock.map(({ at, job }) => ({ match: at, task: job }))),
     concurrency,
