@@ -92,7 +92,7 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     // One: the proxy itself. What stood in X-Forwarded-For before it added the address it saw, anybody could have written.
-    trustProxy: gateway.trustProxy ? 1 : false,
+    trustProxy: gateway.trustProxy && ((_address: string, hop: number) => hop === 0),
     routerOptions: { ignoreTrailingSlash: true, caseSensitive: false, maxParamLength },
     // Uploads may take hours; a stalled one is ended by its own idle timeout.
     requestTimeout: 0,
