@@ -182,6 +182,15 @@ describe('a link by mail', () => {
   })
 })
 
+describe('a mail server that wants a login', () => {
+  it('is given the one of its address', async () => {
+    await using guarded = await openMailbox({ user: 'keepsake@example.org', password: 'a/b:c d' })
+    await using other = await startSite({ SMTP_URL: guarded.url, MAIL_FROM: 'keepsake@example.org' })
+    await other.browser().post('/account/sign-in/email', { email: 'login@example.com' })
+    expect(tokenIn((await guarded.take('login@example.com')).text)).not.toBe('')
+  })
+})
+
 describe('adding an address', () => {
   it('puts it in the place of the one the account has, in the session that asked', async () => {
     const browser = site.browser()

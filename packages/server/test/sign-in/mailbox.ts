@@ -24,13 +24,19 @@ export interface Mailbox extends AsyncDisposable {
   refuse(times: number): void
 }
 
-export async function openMailbox(): Promise<Mailbox> {
+/** @param login what a client has to show; without one anybody may send */
+export async function openMailbox(login?: { user: string; password: string }): Promise<Mailbox> {
   const mails: ReceivedMail[] = []
   const taken = new Set<ReceivedMail>()
   let refusals = 0
   const server = new SMTPServer({
-    authOptional: true,
+    authOptional: login === undefined,
+    allowInsecureAuth: true,
     hideSTARTTLS: true,
+    onAuth({ username, password }, _session, callback) {
+      if (username === login?.user && password === login?.password) callback(null, { user: username })
+      else callback(new Error('wrong login'))
+    },
     onData(stream, session, callback) {
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -57,7 +63,7 @@ export async function openMailbox(): Promise<Mailbox> {
   await once(server.server, 'listening')
   const { port } = server.server.address() as AddressInfo
   return {
-    url: `smtp://127.0.0.1:${port}`,
+    url: `smtp://${login ? `${encodeURIComponent(login.user)}:${encodeURIComponent(login.password)}@` : ''}127.0.0.1:${port}`,
     mails,
     refuse: (times) => {
       refusals = times
