@@ -1,4 +1,4 @@
-// node scripts/run.mjs scripts/screenshots.ts [part of a name]: every page of the website as it looks at three widths, in light and dark,
+// node scripts/run.mjs scripts/screenshots.ts [parts of names]: every page of the website as it looks at three widths, in light and dark,
 // in test-results/screenshots. It starts a server of its own with something in it.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -46,6 +46,13 @@ const shots: Shot[] = [
   { name: 'docs-faq', path: '/docs/faq' },
   { name: 'docs-configuration', path: '/docs/configuration' },
   { name: 'terms', path: '/terms' },
+  {
+    name: 'stats',
+    path: '/stats',
+    prepare: async (page) => await page.getByText('The numbers as a table').click(),
+  },
+  { name: 'admin', path: '/admin', as: 'admin' },
+  { name: 'admin-user', path: '/admin/users/1', as: 'admin' },
   { name: 'not-found', path: '/nowhere' },
 ]
 
@@ -106,7 +113,8 @@ try {
   await fill(admin.pages()[0] as Page)
   const state = join(folder, 'admin.json')
   await admin.storageState({ path: state })
-  const wanted = shots.filter(({ name }) => name.includes(process.argv[2] ?? ''))
+  const names = process.argv.slice(2)
+  const wanted = shots.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)))
   for (const shot of wanted) await take(browser, server, { admin: state }, shot)
   process.stdout.write(`${wanted.length * widths.length * schemes.length} screenshots in ${folder}\n`)
 } finally {

@@ -20,6 +20,38 @@ export const Stats = Type.Object(
   { title: 'Stats' },
 )
 
+const byType = Type.Object({
+  Blob: Type.Integer(),
+  Car: Type.Integer(),
+  Multipart: Type.Integer(),
+  Nft: Type.Integer(),
+  Remote: Type.Integer(),
+})
+
+/** The same over time, in days of UTC. */
+export const StatsHistory = Type.Object(
+  {
+    days: Type.Array(
+      Type.Object({
+        day: Type.String({ format: 'date', examples: ['2026-11-22'] }),
+        uploads: byType,
+        storedBytes: Type.Integer({ description: 'Of the shards kept today: those that came until the end of this day.' }),
+        users: Type.Integer({ description: 'Accounts of today that were there at the end of this day.' }),
+      }),
+      { description: 'The oldest first, none left out, up to today; at most 366.' },
+    ),
+    contents: Type.Object(
+      {
+        complete: Type.Integer({ description: 'Every block is here.' }),
+        incomplete: Type.Integer({ description: 'Blocks are missing.' }),
+      },
+      { description: 'What is held today, each content once.' },
+    ),
+  },
+  { title: 'StatsHistory' },
+)
+export type StatsHistory = Type.Static<typeof StatsHistory>
+
 export const Health = Type.Object(
   {
     ok: Type.Boolean(),

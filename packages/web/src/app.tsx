@@ -7,6 +7,7 @@ import { Layout } from './site/layout.tsx'
 import { NotFound } from './site/not-found.tsx'
 import { paths } from './site/paths.ts'
 import { PageSkeleton } from './ui/skeleton.tsx'
+import { UploadsProvider } from './upload/queue/uploads-provider.tsx'
 
 // Every page but the first is loaded when somebody goes there. Each module has one page as its default export.
 const SignInPage = lazy(() => import('./sign-in/sign-in-page.tsx'))
@@ -16,27 +17,43 @@ const KeysPage = lazy(() => import('./keys/keys-page.tsx'))
 const DocsIndexPage = lazy(() => import('./docs/docs-index-page.tsx'))
 const DocsPage = lazy(() => import('./docs/docs-page.tsx'))
 const TermsPage = lazy(() => import('./docs/terms-page.tsx'))
+const StatsPage = lazy(() => import('./stats/stats-page.tsx'))
+const AdminPage = lazy(() => import('./admin/admin-page.tsx'))
+const UserPage = lazy(() => import('./admin/user-page.tsx'))
+const FilesPage = lazy(() => import('./files/files-page.tsx'))
+const FilePage = lazy(() => import('./file-page/file-page.tsx'))
+const UploadPage = lazy(() => import('./upload/upload-page.tsx'))
+const TokenPage = lazy(() => import('./token-form/token-page.tsx'))
 const SetUpPage = lazy(() => import('./sign-in/set-up-page.tsx'))
 
 export function App() {
   return (
     <SessionProvider>
-      <Layout>
-        <Guarded>
-          <Switch>
-            <Route path={paths.home} component={HomePage} />
-            <Route path={paths.signIn} component={SignInPage} />
-            <Route path={paths.link} component={LinkPage} />
-            <Route path={paths.setUp} component={SetUpPage} />
-            <Route path={paths.settings} component={SettingsPage} />
-            <Route path={paths.keys} component={KeysPage} />
-            <Route path={paths.docs} component={DocsIndexPage} />
-            <Route path={paths.docsPage} component={DocsPage} />
-            <Route path={paths.terms} component={TermsPage} />
-            <Route component={NotFound} />
-          </Switch>
-        </Guarded>
-      </Layout>
+      <UploadsProvider>
+        <Layout>
+          <Guarded>
+            <Switch>
+              <Route path={paths.home} component={HomePage} />
+              <Route path={paths.signIn} component={SignInPage} />
+              <Route path={paths.link} component={LinkPage} />
+              <Route path={paths.setUp} component={SetUpPage} />
+              <Route path={paths.settings} component={SettingsPage} />
+              <Route path={paths.keys} component={KeysPage} />
+              <Route path={paths.docs} component={DocsIndexPage} />
+              <Route path={paths.docsPage} component={DocsPage} />
+              <Route path={paths.terms} component={TermsPage} />
+              <Route path={paths.stats} component={StatsPage} />
+              <Route path={paths.admin} component={AdminPage} />
+              <Route path={paths.adminUser} component={UserPage} />
+              <Route path={paths.files} component={FilesPage} />
+              <Route path={paths.file} component={FilePage} />
+              <Route path={paths.upload} component={UploadPage} />
+              <Route path={paths.token} component={TokenPage} />
+              <Route component={NotFound} />
+            </Switch>
+          </Guarded>
+        </Layout>
+      </UploadsProvider>
     </SessionProvider>
   )
 }

@@ -1,4 +1,5 @@
-import { Health, Stats, Version } from '@keepsake/api/service.ts'
+import { success } from '@keepsake/api/nft.ts'
+import { Health, Stats, StatsHistory, Version } from '@keepsake/api/service.ts'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { BlobStore } from '../blobs/blobs.ts'
@@ -6,6 +7,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { checkHealth } from './health.ts'
 import { readStats } from './stats.ts'
+import { statsHistory } from './stats-history.ts'
 import type { BuildInfo } from './version.ts'
 
 export interface StatusComponents {
@@ -40,6 +42,7 @@ export function healthRoutes(components: StatusComponents) {
 
 export function statusRoutes(components: StatusComponents) {
   const { config, build } = components
+  const readHistory = statsHistory(components)
   return async (app: FastifyInstance): Promise<void> => {
     app.route({
       method: 'GET',
@@ -62,6 +65,18 @@ export function statusRoutes(components: StatusComponents) {
         response: { 200: Type.Object({ ok: Type.Literal(true), data: Stats }) },
       },
       handler: async () => ({ ok: true, data: await readStats(components) }),
+    })
+    app.route({
+      method: 'GET',
+      url: '/stats/history',
+      schema: {
+        tags: ['service'],
+        operationId: 'getStatsHistory',
+        summary: 'How much is stored, day by day',
+        description: 'At most a minute old.',
+        response: { 200: success(StatsHistory) },
+      },
+      handler: async () => ({ ok: true, value: await readHistory() }),
     })
   }
 }

@@ -11,6 +11,14 @@ import { useAction } from '../ui/use-action.ts'
 import { When } from '../ui/when.tsx'
 import { nameBrowser } from './name-browser.ts'
 
+const waySaid: Record<string, string> = {
+  email: 'by e-mail',
+  passkey: 'with a passkey',
+  wallet: 'with a wallet',
+  github: 'with GitHub',
+  'set-up': 'by setting up the server',
+}
+
 /** Where one is signed in, and ending it. */
 export function Sessions() {
   const { refresh } = useSession()
@@ -36,7 +44,8 @@ export function Sessions() {
               <div>
                 <strong>{nameBrowser(one.userAgent)}</strong> {one.isCurrent && <span className="badge">this browser</span>}
                 <p className="field-hint">
-                  Signed in by {one.way} <When instant={one.created} />, used <When instant={one.lastUsed} />
+                  Signed in {waySaid[one.way] ?? `by ${one.way}`} <When instant={one.created} />, used{' '}
+                  <When instant={one.lastUsed} />
                 </p>
               </div>
               {!one.isCurrent && (

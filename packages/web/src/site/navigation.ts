@@ -6,10 +6,17 @@ export interface NavItem {
 }
 
 /** For everybody. Only what is finished is linked. */
-export const publicNav: readonly NavItem[] = [{ to: paths.docs, text: 'Docs' }]
+export const publicNav: readonly NavItem[] = [
+  { to: paths.docs, text: 'Docs' },
+  { to: paths.stats, text: 'Numbers' },
+]
 
 /** For whoever is signed in, before the rest. */
-export const signedInNav: readonly NavItem[] = [{ to: paths.keys, text: 'API keys' }]
+export const signedInNav: readonly NavItem[] = [
+  { to: paths.files, text: 'Files' },
+  { to: paths.upload, text: 'Upload' },
+  { to: paths.keys, text: 'API keys' },
+]
 
 /** At the foot of every page. `external` is not part of these pages, so the browser loads it anew. */
 export const footerNav: readonly (NavItem & { external?: true })[] = [

@@ -16,10 +16,22 @@ export const paths = {
   files: '/files',
   file: '/files/:cid',
   upload: '/upload',
+  token: '/upload/nft',
 } as const
 
 /**
  * The address patterns of every page, for the server: it answers these with the website, and others with the website and status 404. A page
  * that is not finished is not in here.
  */
-export const servedPaths: readonly string[] = [paths.home, paths.signIn, paths.link, paths.setUp, paths.settings, paths.keys]
+export const servedPaths: readonly string[] = [
+  paths.home,
+  paths.signIn,
+  paths.link,
+  paths.setUp,
+  paths.settings,
+  paths.keys,
+  paths.files,
+  paths.file,
+  paths.upload,
+  paths.token,
+]

@@ -1,0 +1,29 @@
+import { RequireSession } from '../session/require-session.tsx'
+import { useMe } from '../session/session.tsx'
+import { NotFound } from '../site/not-found.tsx'
+import { Page } from '../ui/page.tsx'
+import { FailedJobsList } from './failed-jobs.tsx'
+import { HealthReport } from './health-report.tsx'
+import { Invitations } from './invitations.tsx'
+import { Users } from './users.tsx'
+
+export default function AdminPage() {
+  return (
+    <RequireSession>
+      <Admin />
+    </RequireSession>
+  )
+}
+
+function Admin() {
+  // The server decides; this only spares others a page of refusals.
+  if (!useMe().isAdmin) return <NotFound />
+  return (
+    <Page title="Administration" lead="Who may do what here, and whether everything works.">
+      <HealthReport />
+      <FailedJobsList />
+      <Users />
+      <Invitations />
+    </Page>
+  )
+}

@@ -1,0 +1,42 @@
+import type { StatsHistory } from '@keepsake/api/service.ts'
+import { formatBytes, formatCount } from '../ui/format.ts'
+import { uploadTypes } from './upload-types.ts'
+
+/** The same numbers, to read and to copy; the newest day first. */
+export function DaysTable({ days }: { days: StatsHistory['days'] }) {
+  return (
+    <details className="stats-table">
+      <summary>The numbers as a table</summary>
+      {/* biome-ignore-start lint/a11y: a wide table scrolls by itself, so keys have to reach it */}
+      <div className="table-scroll" role="region" aria-label="Numbers by day" tabIndex={0}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Day</th>
+              {uploadTypes.map(({ type, label }) => (
+                <th key={type} scope="col">
+                  {label}
+                </th>
+              ))}
+              <th scope="col">Stored</th>
+              <th scope="col">Accounts</th>
+            </tr>
+          </thead>
+          <tbody>
+            {days.toReversed().map((day) => (
+              <tr key={day.day}>
+                <th scope="row">{day.day}</th>
+                {uploadTypes.map(({ type }) => (
+                  <td key={type}>{formatCount(day.uploads[type])}</td>
+                ))}
+                <td>{formatBytes(day.storedBytes)}</td>
+                <td>{formatCount(day.users)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {/* biome-ignore-end lint/a11y: see above */}
+    </details>
+  )
+}
