@@ -38,7 +38,7 @@ export const StatsHistory = Type.Object(
         storedBytes: Type.Integer({ description: 'Of the shards kept today: those that came until the end of this day.' }),
         users: Type.Integer({ description: 'Accounts of today that were there at the end of this day.' }),
       }),
-      { description: 'The oldest first, none left out, up to today; at most 366.' },
+      { description: 'The oldest first, none left out, up to today; 14 to 366.' },
     ),
     contents: Type.Object(
       {

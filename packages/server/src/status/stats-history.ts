@@ -4,6 +4,8 @@ import type { Db } from '../database/database.ts'
 
 const dayMs = 86_400_000
 const longestDays = 366
+/** A plot of one day shows nothing. */
+const shortestDays = 14
 /** Everything is counted anew for it, so it is not counted for everybody who looks. */
 const freshMs = 60_000
 
@@ -34,12 +36,13 @@ async function readHistory(db: Db, now: Date): Promise<StatsHistory> {
     sumByDay(db, sql`select created_at, 1 as amount from "user" where deleted_at is null`),
     countContents(db),
   ])
-  const firsts = [uploads[0]?.day, shards[0]?.day, users[0]?.day, dayOf(now)].filter((day) => day !== undefined)
-  const first = Math.max(Date.parse(firsts.toSorted()[0] as string), Date.parse(dayOf(now)) - (longestDays - 1) * dayMs)
+  const today = Date.parse(dayOf(now))
+  const came = [uploads[0]?.day, shards[0]?.day, users[0]?.day].flatMap((day) => (day === undefined ? [] : [Date.parse(day)]))
+  const first = Math.max(Math.min(today - (shortestDays - 1) * dayMs, ...came), today - (longestDays - 1) * dayMs)
   const days: Day[] = []
   const storedUntil = runningTotal(shards)
   const usersUntil = runningTotal(users)
-  for (let at = first; at <= now.getTime(); at += dayMs) {
+  for (let at = first; at <= today; at += dayMs) {
     const day = dayOf(new Date(at))
     const ofDay = (type: UploadType) => uploads.find((row) => row.day === day && row.type === type)?.count ?? 0
     days.push({

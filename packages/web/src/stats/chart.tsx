@@ -17,29 +17,41 @@ interface Props {
   /** Days, `2026-11-22`. */
   days: string[]
   series: Series[]
-  /** A value as text, for the axis and the legend. */
+  /** A value as text, for the axis. */
   format: (value: number) => string
+  /** Distances there may be between two lines of the grid. */
+  steps: number[]
 }
+
+/** Steps of things that are counted. */
+export const countSteps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7, 1e8]
+/** Steps of bytes. */
+export const byteSteps = Array.from({ length: 50 }, (_, power) => 2 ** power)
 
 const height = 240
 /** With fewer days than this each is marked; with more the marks would be all one sees. */
 const markedDays = 45
+const daySteps = [1, 2, 7, 14, 30, 60, 90].map((days) => days * 86_400)
 
 /** Lines over time, drawn by uPlot on a canvas, in the colours of the page. */
-export function Chart({ label, days, series, format }: Props) {
+export function Chart({ label, days, series, format, steps }: Props) {
   const place = useRef<HTMLDivElement>(null)
   const colours = useColours()
   useEffect(() => {
     const element = place.current
     if (!element) return
-    const chart = new UPlot(optionsOf({ days, series, format }, colours, element.clientWidth), dataOf(days, series), element)
+    const chart = new UPlot(
+      optionsOf({ days, series, format, steps }, colours, element.clientWidth),
+      dataOf(days, series),
+      element,
+    )
     const resize = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height }))
     resize.observe(element)
     return () => {
       resize.disconnect()
       chart.destroy()
     }
-  }, [days, series, format, colours])
+  }, [days, series, format, steps, colours])
   return (
     <figure className="chart">
       <div ref={place} role="img" aria-label={label} className="chart-canvas" />
@@ -63,7 +75,7 @@ function dataOf(days: string[], series: Series[]): UPlot.AlignedData {
   return [days.map((day) => Date.parse(day) / 1000), ...series.map(({ values }) => values)]
 }
 
-function optionsOf({ days, series, format }: Omit<Props, 'label'>, colours: Colours, width: number): UPlot.Options {
+function optionsOf({ days, series, format, steps }: Omit<Props, 'label'>, colours: Colours, width: number): UPlot.Options {
   const axis = {
     stroke: colours.inkSoft,
     font: '12px "Instrument Sans Variable", sans-serif',
@@ -71,25 +83,15 @@ function optionsOf({ days, series, format }: Omit<Props, 'label'>, colours: Colo
     ticks: { stroke: colours.line, width: 1 },
   }
   const date = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', timeZone: 'UTC' })
-  const first = Date.parse(days[0] ?? '') / 1000
-  const last = Date.parse(days.at(-1) ?? '') / 1000
   return {
     width,
     height,
     legend: { show: false },
     cursor: { show: false },
-    // One day alone still needs a width.
-    scales: {
-      x: { time: true, range: () => (first === last ? [first - 43_200, last + 43_200] : [first, last]) },
-      y: { range: (_chart, _low, high) => [0, Math.max(high * 1.08, 1)] },
-    },
+    scales: { x: { time: true }, y: { range: (_chart, _low, high) => [0, Math.max(high * 1.08, 1)] } },
     axes: [
-      {
-        ...axis,
-        space: 80,
-        values: (_chart, at) => at.map((seconds) => (seconds % 86_400 === 0 ? date.format(seconds * 1000) : '')),
-      },
-      { ...axis, size: 70, values: (_chart, at) => at.map((value) => (Number.isInteger(value) ? format(value) : '')) },
+      { ...axis, space: 80, incrs: daySteps, values: (_chart, at) => at.map((seconds) => date.format(seconds * 1000)) },
+      { ...axis, size: 80, space: 36, incrs: steps, values: (_chart, at) => at.map(format) },
     ],
     series: [
       {},

@@ -7,7 +7,7 @@ import { formatBytes, formatCount } from '../ui/format.ts'
 import { FailureNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
-import { Chart, type Series } from './chart.tsx'
+import { byteSteps, Chart, countSteps, type Series } from './chart.tsx'
 import { DaysTable } from './days-table.tsx'
 import { uploadTypes } from './upload-types.ts'
 
@@ -81,6 +81,7 @@ function Figures({ history: { days: all, contents } }: { history: StatsHistory }
           days={names}
           series={uploads}
           format={formatCount}
+          steps={countSteps}
         />
       </section>
       <section className="stats-section" aria-labelledby="bytes">
@@ -90,11 +91,18 @@ function Figures({ history: { days: all, contents } }: { history: StatsHistory }
           days={names}
           series={bytes}
           format={formatBytes}
+          steps={byteSteps}
         />
       </section>
       <section className="stats-section" aria-labelledby="accounts">
         <h2 id="accounts">Accounts</h2>
-        <Chart label={`Accounts, ${formatCount(today?.users ?? 0)} today`} days={names} series={users} format={formatCount} />
+        <Chart
+          label={`Accounts, ${formatCount(today?.users ?? 0)} today`}
+          days={names}
+          series={users}
+          format={formatCount}
+          steps={countSteps}
+        />
       </section>
       <DaysTable days={days} />
     </>
