@@ -1,0 +1,47 @@
+import { gatewayUrl } from '../site/gateway.ts'
+import { CodeBlock } from '../ui/code-block.tsx'
+import { Tabs } from '../ui/tabs.tsx'
+
+/** How to see that all this is true, without believing this page. */
+export function CheckYourself({ cid }: { cid: string }) {
+  const address = gatewayUrl(cid)
+  const tabs = [
+    {
+      id: 'keepsake',
+      label: 'keepsake',
+      code: `npx keepsake get ${cid} --endpoint ${location.origin}`,
+      tells: 'Fetches it and computes the hash of every block; a wrong byte ends it with an error.',
+    },
+    {
+      id: 'ipfs-car',
+      label: 'curl and ipfs-car',
+      code: `curl --location '${address}?format=car' --output content.car\nnpx ipfs-car unpack content.car --root ${cid} --output content`,
+      tells:
+        'Fetches it as a CAR, in which every block stands with its CID, and lets a program that is not ours verify and unpack it.',
+    },
+    {
+      id: 'status',
+      label: 'What anybody can ask',
+      code: `curl '${location.origin}/api/check/${cid}'`,
+      tells: 'The same status as on this page. It needs no account.',
+    },
+  ]
+  return (
+    <section aria-labelledby="check-title">
+      <h2 id="check-title">Check it yourself</h2>
+      <Tabs
+        label="Ways to check"
+        tabs={tabs.map(({ id, label, code, tells }) => ({
+          id,
+          label,
+          content: (
+            <>
+              <CodeBlock code={code} label={`Command: ${label}`} />
+              <p className="check-tells">{tells}</p>
+            </>
+          ),
+        }))}
+      />
+    </section>
+  )
+}
