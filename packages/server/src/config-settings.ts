@@ -152,7 +152,7 @@ export const settings = {
   METAPLEX_UPLOADS: choice(['auto', 'on', 'off'], {
     section: 'Accounts',
     description:
-      'Accept `POST /metaplex/upload`, which needs no account: anybody with a Solana key may store. `auto` is on while `HOST` is loopback.',
+      'Accept `POST /metaplex/upload`, which needs no account: anybody with a Solana key may store. `auto` is on while only this machine can reach the server.',
     initial: 'auto',
   }),
   SIGN_UP: choice(['auto', 'open', 'invited', 'closed'], {

@@ -5,6 +5,7 @@ import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { Caller } from './authenticate.ts'
 import { publicKeyOfDid } from './did.ts'
+import { isLocalOnly } from './session-site.ts'
 import { getServiceUser } from './users.ts'
 
 interface Components {
@@ -27,9 +28,8 @@ function invalid(reason: string, cause?: unknown): KeepsakeError {
 }
 
 /** Without an account anybody may fill the disk, so on an address that others can reach this has to be switched on. */
-function isEnabled({ METAPLEX_UPLOADS, HOST }: Config): boolean {
-  if (METAPLEX_UPLOADS !== 'auto') return METAPLEX_UPLOADS === 'on'
-  return HOST === 'localhost' || HOST === '::1' || HOST.startsWith('127.')
+function isEnabled(config: Config): boolean {
+  return config.METAPLEX_UPLOADS === 'auto' ? isLocalOnly(config) : config.METAPLEX_UPLOADS === 'on'
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type BlobLogger, BlobNotFoundError } from './blobs.ts'
 import { readExactly } from './read-file.ts'
 import { headObject, locate, type S3Bucket } from './s3-bucket.ts'
@@ -7,6 +8,9 @@ import type { Slots } from './slots.ts'
 /** Also the largest object sent in one request. Parts are held in memory, so that a failed one can be sent again and is checksummed in its header. */
 export const partBytes = 16 * 1024 * 1024
 /** Of S3: "Amazon S3 multipart upload limits". */
+/** Together they wait about three seconds for parts that are being written. */
+const maxAborts = 6
+const abortDelayMs = 200
 const maxParts = 10_000
 const partsAtOnce = 3
 
@@ -81,10 +85,31 @@ async function putInParts(bucket: S3Bucket, key: string, handle: FileHandle, opt
     await Promise.allSettled(senders)
     // The answer to the last request may have been lost after it did its work.
     if (next >= partCount && (await isThere(bucket, key, options.sizeBytes).catch(() => false))) return
-    await client.send(new sdk.AbortMultipartUploadCommand({ ...where, UploadId })).catch((abortError: unknown) => {
+    await abortUpload(bucket, { ...where, UploadId }).catch((abortError: unknown) => {
       options.logger?.warn({ key, err: abortError }, 'could not abort an upload in parts; it is removed a day later')
     })
     throw error
+  }
+}
+
+/**
+ * Ends an upload in parts. The store may still be writing a part whose connection is gone, and keep the upload for it: so it is asked again until
+ * the upload is gone. (Amazon S3 API Reference, AbortMultipartUpload.)
+ */
+async function abortUpload(
+  { client, sdk }: S3Bucket,
+  upload: { Bucket: string; Key: string; UploadId: string | undefined },
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await client.send(new sdk.AbortMultipartUploadCommand(upload))
+      await client.send(new sdk.ListPartsCommand({ ...upload, MaxParts: 1 }))
+    } catch (error) {
+      if ((error as Error).name === 'NoSuchUpload') return
+      throw error
+    }
+    if (attempt === maxAborts) throw new Error(`The store still has the upload after it was asked ${maxAborts} times to end it.`)
+    await sleep(attempt * abortDelayMs)
   }
 }
 
