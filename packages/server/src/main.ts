@@ -20,6 +20,7 @@ function banner(url: string): string {
   return [
     `Keepsake is ready at ${url}`,
     '',
+    '  Open it in a browser, or stay here:',
     '  Create an account   npx keepsake users create you@example.com',
     '  Create a key        npx keepsake keys create --user you@example.com --name first',
     `  Store a file        curl -H "Authorization: Bearer KEY" --data-binary @art.png ${url}/api/upload`,
