@@ -43,7 +43,7 @@ export const FileRow = memo(function FileRow({ file, isChosen, onChoose, onRenam
           <span className="cid" title={cid}>
             {`${cid.slice(0, 10)}…${cid.slice(-6)}`}
           </span>
-          <CopyButton text={cid} label={`Copy the CID of ${name}`}>
+          <CopyButton text={cid} label={`Copy CID of ${name}`}>
             Copy CID
           </CopyButton>
         </span>
@@ -63,10 +63,10 @@ export const FileRow = memo(function FileRow({ file, isChosen, onChoose, onRenam
         <a href={downloadUrl(cid, file.name, kind)} className="button button-quiet button-small">
           Download
         </a>
-        <CopyButton text={ipfsUrl(cid, kind)} label={`Copy the ipfs:// address of ${name}`}>
+        <CopyButton text={ipfsUrl(cid, kind)} label={`Copy ipfs:// address of ${name}`}>
           Copy ipfs:// address
         </CopyButton>
-        <CopyButton text={gatewayUrl(cid)} label={`Copy the gateway address of ${name}`}>
+        <CopyButton text={gatewayUrl(cid)} label={`Copy gateway address of ${name}`}>
           Copy gateway address
         </CopyButton>
         <Button kind="quiet" size="small" onClick={() => onRename(file)}>

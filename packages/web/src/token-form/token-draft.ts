@@ -32,14 +32,15 @@ export function traitProblem({ type, value }: Trait): string | undefined {
   return type.trim() ? 'A trait needs a value.' : 'Say what this is the value of.'
 }
 
-/** Metadata as ERC-721 and ERC-1155 have it, with `attributes` as marketplaces read them. Files take the places of `null`. */
+/**
+ * Metadata as ERC-721 and ERC-1155 have it, with `attributes` as marketplaces read them. Links to files come last, as
+ * the published client puts them, so that the CID is the one it would give.
+ */
 export function tokenRequest(draft: TokenDraft): PackRequest {
   const traits = draft.traits.filter(({ type, value }) => type.trim() && value.trim())
   const meta = {
     name: draft.name.trim(),
     description: draft.description.trim(),
-    image: null,
-    ...(draft.animation && { animation_url: null }),
     ...(draft.externalUrl.trim() && { external_url: draft.externalUrl.trim() }),
     ...(traits.length > 0 && {
       attributes: traits.map(({ type, value }) => ({ trait_type: type.trim(), value: numberOr(value.trim()) })),

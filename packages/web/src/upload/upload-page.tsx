@@ -60,7 +60,7 @@ function Uploading() {
       {list.length > 0 && (
         <section aria-labelledby="uploads-title" className="uploads">
           <h2 id="uploads-title" ref={heading} tabIndex={-1}>
-            On their way
+            Your uploads
           </h2>
           <ul className="upload-list">
             {list.map((upload) => (

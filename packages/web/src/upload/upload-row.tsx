@@ -26,21 +26,23 @@ export function UploadRow({ upload, uploads, onGone }: RowProps) {
   }
   return (
     <li className={`upload upload-${stage}`} data-stage={stage}>
-      <div className="upload-head">
-        <p className="upload-name">
-          <bdi>{name}</bdi>
-        </p>
-        <p className="upload-kind">{describe(upload)}</p>
-      </div>
-      {cid && (
-        <div className="upload-cid">
-          <span className="cid">{cid}</span>
-          <CopyButton text={cid} label={`Copy the CID of ${name}`}>
-            Copy CID
-          </CopyButton>
+      <div className="upload-body">
+        <div className="upload-head">
+          <p className="upload-name">
+            <bdi>{name}</bdi>
+          </p>
+          <p className="upload-kind">{describe(upload)}</p>
         </div>
-      )}
-      <UploadProgress upload={upload} />
+        {cid && (
+          <div className="upload-cid">
+            <span className="cid">{cid}</span>
+            <CopyButton text={cid} label={`Copy CID of ${name}`}>
+              Copy CID
+            </CopyButton>
+          </div>
+        )}
+        <UploadProgress upload={upload} />
+      </div>
       <div className="upload-actions">
         {nft && (
           <Link href={fileHref(nft.cid)} className="button button-small">
