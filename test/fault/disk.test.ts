@@ -32,12 +32,15 @@ describe.skipIf(!startsServers || noSmallDisk)('a server whose disk is full', ()
   let server: Server | undefined
   let disk: SmallDisk | undefined
   afterEach(async () => {
-    await disk?.free()
-    await server?.stop()
-    await disk?.[Symbol.asyncDispose]()
-    await rm(dataDir, { recursive: true, force: true })
-    server = undefined
-    disk = undefined
+    try {
+      await disk?.free()
+      await server?.stop()
+    } finally {
+      await disk?.[Symbol.asyncDispose]()
+      await rm(dataDir, { recursive: true, force: true })
+      server = undefined
+      disk = undefined
+    }
   })
 
   async function start(folder: 'blobs' | 'postgres', sizeBytes: number) {
