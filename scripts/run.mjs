@@ -77,7 +77,7 @@ function changedAt(path) {
 }
 
 /** Builds the website where that was not done since its sources changed. The time of `dist` is when the build of it began. */
-function buildWebsite() {
+function buildWebsite({ mayBeOld }) {
   const dist = join(web, 'dist')
   const latest = Math.max(...webSources.filter(existsSync).map(changedAt))
   if (existsSync(join(dist, 'index.html')) && statSync(dist).mtimeMs >= latest) return
@@ -93,6 +93,8 @@ function buildWebsite() {
   if (result.status !== 0) {
     rmSync(fresh, { recursive: true, force: true })
     process.stderr.write('The website could not be built; the messages are above.\n')
+    // Whoever works on its sources need not be without a server meanwhile.
+    if (mayBeOld && existsSync(join(dist, 'index.html'))) return
     process.exit(result.status ?? 1)
   }
   utimesSync(fresh, began, began)
@@ -133,7 +135,7 @@ export function handOver(file, args) {
 if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
   const [first, ...rest] = process.argv.slice(2)
   prepare()
-  if (needsWebsite.has(first)) buildWebsite()
+  if (needsWebsite.has(first)) buildWebsite({ mayBeOld: first === 'packages/server/src/main.ts' })
   if (first === '--bin') handOver(realpathSync(join(root, 'node_modules/.bin', rest[0])), rest.slice(1))
   else handOver(join(root, first), rest)
 }

@@ -15,16 +15,16 @@ const flags = [
   '--disable-sync',
 ]
 
-/** A browser of this machine, installed with Debian's package where that is possible; undefined where there is none and no way to one. */
-export function findBrowser(): string | undefined {
-  const found = () => process.env.CHROMIUM ?? places.find((path) => existsSync(path))
-  return found() ?? (install() ? found() : undefined)
+/** The browser of this machine. */
+function findBrowser(): string | undefined {
+  return process.env.CHROMIUM ?? places.find((path) => existsSync(path))
 }
 
 function canInstall(): boolean {
   return process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')
 }
 
+/** Debian's package, where we may install it. */
 function install(): boolean {
   if (!canInstall()) return false
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
@@ -38,11 +38,15 @@ function install(): boolean {
   }
 }
 
-/** Whether tests with a browser can run. Says once, in one line, why not. */
-export function hasBrowser(): boolean {
-  if (findBrowser() !== undefined) return true
+/** Before all tests: gets a browser where that is possible, else says in one line what is left out. */
+export function prepareBrowser(): void {
+  if (hasBrowser() || install()) return
   process.stdout.write('skipped: tests with a browser need Chromium (apt-get install chromium, or CHROMIUM=/path/to/it)\n')
-  return false
+}
+
+/** Whether tests with a browser can run. */
+export function hasBrowser(): boolean {
+  return findBrowser() !== undefined
 }
 
 export async function openBrowser(): Promise<Browser> {

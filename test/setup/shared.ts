@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node'
+import { prepareBrowser } from './browser.ts'
 import { startServer } from './server.ts'
 
 declare module 'vitest' {
@@ -32,6 +33,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     project.provide('keepsake', { url, apiUrl: `${url}/api`, dataDir: undefined, key: KEEPSAKE_KEY, otherKey: KEEPSAKE_KEY_2 })
     return undefined
   }
+  prepareBrowser()
   const server = await startServer({ env: { LOG_LEVEL: 'warn' } })
   const [key, otherKey] = await Promise.all([server.createKey({ name: 'first' }), server.createKey({ name: 'of another user' })])
   project.provide('keepsake', { url: server.url, apiUrl: server.apiUrl, dataDir: server.dataDir, key, otherKey })

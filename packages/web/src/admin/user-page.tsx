@@ -1,5 +1,5 @@
 import type { AdminKey, AdminUser, ChangeUser } from '@keepsake/api/admin.ts'
-import { useCallback } from 'react'
+import { startTransition, useCallback, useOptimistic } from 'react'
 import { Link, useParams } from 'wouter'
 import { call, callWhole } from '../api/call.ts'
 import { CallFailure } from '../api/failure.ts'
@@ -88,23 +88,25 @@ interface RightsProps {
 
 function Rights({ user, change, route }: RightsProps) {
   const changing = useAction(change)
+  // What was clicked shows at once, and goes back when the server refuses it.
+  const [shown, setShown] = useOptimistic(user)
+  const turn = (property: keyof ChangeUser & keyof AdminUser) =>
+    startTransition(async () => {
+      setShown({ ...user, [property]: !user[property] })
+      await changing.run({ [property]: !user[property] })
+    })
   const signingOut = useAction(async () => await callWhole('DELETE', `${route}/sessions`))
   const switches: [string, string, keyof ChangeUser & keyof AdminUser, boolean][] = [
-    ['May store', 'Uploads are refused while this is off.', 'uploadsRestricted', !user.uploadsRestricted],
-    ['May delete', 'Deletes are refused while this is off.', 'deletesRestricted', !user.deletesRestricted],
-    ['Is an administrator', 'Sees this page, and may do all that is on it.', 'isAdmin', user.isAdmin],
+    ['May store', 'Uploads are refused while this is off.', 'uploadsRestricted', !shown.uploadsRestricted],
+    ['May delete', 'Deletes are refused while this is off.', 'deletesRestricted', !shown.deletesRestricted],
+    ['Is an administrator', 'Sees this page, and may do all that is on it.', 'isAdmin', shown.isAdmin],
   ]
   return (
     <section className="settings-section" aria-labelledby="rights">
       <h2 id="rights">Rights</h2>
       {switches.map(([label, hint, property, isOn]) => (
         <label key={property} className="switch">
-          <input
-            type="checkbox"
-            checked={isOn}
-            disabled={changing.busy}
-            onChange={() => void changing.run({ [property]: property === 'isAdmin' ? !isOn : isOn })}
-          />
+          <input type="checkbox" checked={isOn} disabled={changing.busy} onChange={() => turn(property)} />
           <span>
             <strong>{label}</strong>
             <span className="field-hint">{hint}</span>

@@ -1,6 +1,7 @@
 import type { ApiKey } from '@keepsake/api/keys.ts'
 import { type FormEvent, useState } from 'react'
 import { call } from '../api/call.ts'
+import { CallFailure } from '../api/failure.ts'
 import { Button } from '../ui/button.tsx'
 import { SelectField, TextField } from '../ui/field.tsx'
 import { FailureNotice } from '../ui/notice.tsx'
@@ -25,6 +26,7 @@ export function NewKeyForm({ onMade, onCancel }: { onMade: (key: ApiKey) => void
       await call<ApiKey>('POST', '/api/internal/tokens', { body: { name: name.trim(), scope, ...(expires && { expires }) } }),
     )
   })
+  const isTaken = making.error instanceof CallFailure && making.error.code === 'ERROR_DUPLICATE_KEY_NAME'
   const submit = (event: FormEvent) => {
     event.preventDefault()
     if (!making.busy) void making.run()
@@ -37,9 +39,13 @@ export function NewKeyForm({ onMade, onCancel }: { onMade: (key: ApiKey) => void
         pattern=".*\S.*"
         maxLength={255}
         value={name}
-        onChange={(event) => setName(event.target.value)}
+        onChange={(event) => {
+          setName(event.target.value)
+          making.clear()
+        }}
         hint="For you, to tell your keys apart: the program or machine it is for."
         autoComplete="off"
+        error={isTaken ? `You have a key called "${name.trim()}" already.` : undefined}
       />
       <SelectField
         label="It may"
@@ -49,7 +55,7 @@ export function NewKeyForm({ onMade, onCancel }: { onMade: (key: ApiKey) => void
         hint={scopes[scope].hint}
       />
       <SelectField label="It ends" value={days} onChange={(event) => setDays(event.target.value)} choices={lifetimes} />
-      {making.error !== undefined && <FailureNotice error={making.error} />}
+      {making.error !== undefined && !isTaken && <FailureNotice error={making.error} />}
       <div className="dialog-actions">
         <Button onClick={onCancel}>Cancel</Button>
         <Button kind="main" type="submit" busy={making.busy}>

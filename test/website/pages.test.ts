@@ -1,0 +1,190 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasBrowser } from '../setup/browser.ts'
+import { startsServers } from '../setup/shared.ts'
+import { openSite, type Site, signIn } from './site.ts'
+
+const maxScriptBytes = 150_000
+
+interface Violation {
+  id: string
+  impact: string | null
+  nodes: { html: string; failureSummary?: string }[]
+}
+
+const publicPages = ['/', '/sign-in', '/sign-in/link', '/set-up', '/docs', '/stats', '/terms', '/nowhere']
+const ownPages = ['/', '/keys', '/settings', '/admin', '/admin/users/1']
+const documents = ['faq', 'journey-of-a-file', 'limits', 'operating', 'configuration']
+
+describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () => {
+  let site: Site
+  let axe: string
+  beforeAll(async () => {
+    site = await openSite({ env: { LOG_LEVEL: 'warn' } })
+    axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+  })
+  afterAll(async () => await site?.[Symbol.asyncDispose]())
+
+  async function findViolations(page: Page, path: string): Promise<string[]> {
+    await page.goto(path)
+    await page.waitForLoadState('networkidle')
+    await page.evaluate(axe)
+    const violations = (await page.evaluate('axe.run(document).then((result) => result.violations)')) as Violation[]
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(
+        ({ id, nodes }) => `${path}: ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`,
+      )
+  }
+
+  it.each(['light', 'dark'] as const)('have nothing that axe calls serious, in %s', async (colorScheme) => {
+    const { page, problems } = await site.visitor({ colorScheme, reducedMotion: 'reduce' })
+    const found: string[] = []
+    for (const path of [...publicPages, ...documents.map((name) => `/docs/${name}`)])
+      found.push(...(await findViolations(page, path)))
+    await becomeAdmin(page)
+    for (const path of ownPages) found.push(...(await findViolations(page, path)))
+    await page.goto('/keys')
+    await page.getByRole('button', { name: 'New key' }).first().click()
+    await page.evaluate(axe)
+    found.push(...((await page.evaluate('axe.run(document).then((r) => r.violations.map(({ id }) => id))')) as string[]))
+    expect(found).toEqual([])
+    expect(problems).toEqual([])
+  })
+
+  /** The first time with the link from the log, later with one for the same address. */
+  async function becomeAdmin(page: Page): Promise<void> {
+    const token = /\/set-up#([\w-]+)/.exec(site.server.output())?.[1]
+    await page.goto(`/set-up#${token}`)
+    await page.getByLabel(/E-mail address/).fill('root@example.com')
+    await page.getByRole('button', { name: 'Become the administrator' }).click()
+    const outcome = page.getByRole('alert').or(page.getByRole('link', { name: 'Admin' }))
+    await outcome.first().waitFor()
+    if (await page.getByRole('alert').count()) await signIn(page, 'root@example.com')
+  }
+
+  it('load less than 150 kB of compressed script for the first one, and nothing from other hosts', async () => {
+    const { page } = await site.visitor()
+    const hosts = new Set<string>()
+    const sizes: Promise<number>[] = []
+    page.on('requestfinished', (request) => {
+      hosts.add(new URL(request.url()).host)
+      if (request.resourceType() === 'script') sizes.push(request.sizes().then(({ responseBodySize }) => responseBodySize))
+    })
+    await page.goto('/')
+    await page.waitForLoadState('networkidle')
+    const total = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+    process.stdout.write(`the first page loads ${Math.round(total / 1000)} kB of compressed script\n`)
+    expect(total).toBeGreaterThan(10_000)
+    expect(total).toBeLessThan(maxScriptBytes)
+    expect([...hosts]).toEqual([`localhost:${site.server.port}`])
+  })
+
+  it('come with a policy that lets no other script in, and are kept by browsers only where that is safe', async () => {
+    const html = await fetch(`${site.origin}/`)
+    const policy = html.headers.get('content-security-policy') ?? ''
+    expect(policy).toContain("script-src 'self';")
+    expect(policy).toContain("frame-ancestors 'none'")
+    expect(policy).not.toContain('unsafe')
+    expect(html.headers.get('cache-control')).toBe('no-cache')
+    expect(html.headers.get('x-content-type-options')).toBe('nosniff')
+    const script = /src="(\/assets\/[^"]+\.js)"/.exec(await html.text())?.[1]
+    const asset = await fetch(`${site.origin}${script}`, { headers: { 'accept-encoding': 'br' } })
+    expect(asset.headers.get('cache-control')).toContain('immutable')
+    expect(asset.headers.get('content-encoding')).toBe('br')
+    const again = await fetch(`${site.origin}/`, { headers: { 'if-none-match': html.headers.get('etag') as string } })
+    expect(again.status).toBe(304)
+  })
+
+  it('answer what is not there with status 404: a page for people, a line for programs', async () => {
+    const { page } = await site.visitor()
+    for (const path of ['/nowhere', '/docs/nothing', '/assets/none.js']) {
+      expect((await page.goto(path))?.status(), path).toBe(404)
+      await page.getByRole('heading', { name: 'Nothing is kept here' }).waitFor()
+    }
+    const answer = await fetch(`${site.origin}/nowhere`)
+    expect([answer.status, await answer.text()]).toEqual([404, '404 not found'])
+  })
+
+  it('are reached by keyboard: past the navigation, through the tabs, out of a dialog', async () => {
+    const { page } = await site.visitor()
+    await page.goto('/')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the content')
+    await page.keyboard.press('Enter')
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
+    await page.getByRole('tab', { name: 'curl' }).focus()
+    await page.keyboard.press('ArrowRight')
+    expect(await page.getByRole('tabpanel').textContent()).toContain('new NFTStorage')
+    await signIn(page, 'keyboard@example.com')
+    const opener = page.getByRole('button', { name: 'New key' })
+    await opener.press('Enter')
+    await page.getByRole('dialog').waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    expect(await opener.evaluate((element) => element === document.activeElement)).toBe(true)
+  })
+
+  it('show the address that a text really gets', async () => {
+    const { page } = await site.visitor()
+    await page.goto('/')
+    const text = `typed at ${Date.now()}`
+    const before = await page.locator('output').textContent()
+    await page.getByLabel('Type anything').fill(text)
+    await page.waitForFunction((old) => document.querySelector('output')?.textContent !== old, before)
+    const key = await site.server.createKey()
+    const answer = await fetch(`${site.server.apiUrl}/upload`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'text/plain' },
+      body: text,
+    })
+    const { value } = (await answer.json()) as { value: { cid: string } }
+    expect(await page.locator('output').textContent()).toBe(value.cid)
+  })
+
+  it('count what was stored, by day, as a table too', async () => {
+    const { page } = await site.visitor()
+    await page.goto('/stats')
+    await page.getByText('The numbers as a table').click()
+    const days = page.getByRole('region', { name: 'Numbers by day' }).getByRole('row')
+    expect(await days.count()).toBe(15)
+    expect(await days.nth(1).textContent()).toContain(new Date().toISOString().slice(0, 10))
+    expect(await page.locator('canvas').count()).toBe(3)
+  })
+
+  it('say what to do when the server cannot be reached, and go on when it can again', async () => {
+    const { page, context } = await site.visitor()
+    await signIn(page, 'offline@example.com')
+    await page.getByRole('heading', { name: 'No keys yet' }).waitFor()
+    await context.setOffline(true)
+    await page.getByRole('button', { name: 'New key' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name').fill('later')
+    await dialog.getByRole('button', { name: 'Make the key' }).click()
+    expect(await dialog.getByRole('alert').textContent()).toContain('could not be reached')
+    await context.setOffline(false)
+    await dialog.getByRole('button', { name: 'Make the key' }).click()
+    await page.getByRole('heading', { name: 'later' }).waitFor()
+  })
+
+  it('let an administrator restrict an account, and that holds', async () => {
+    const admin = await site.visitor()
+    await becomeAdmin(admin.page)
+    const other = await site.visitor()
+    await signIn(other.page, 'restricted@example.com')
+    await admin.page.goto('/admin')
+    await admin.page.getByLabel('Address or name contains').fill('RESTRICTED@')
+    await admin.page.getByRole('button', { name: 'Search' }).click()
+    await admin.page.getByRole('link', { name: 'restricted@example.com' }).click()
+    await admin.page.getByLabel('May store').uncheck()
+    const upload = () =>
+      other.page.evaluate(
+        async () => (await fetch('/api/upload', { method: 'POST', headers: { 'x-keepsake-csrf': '1' }, body: 'x' })).status,
+      )
+    await expect.poll(upload).toBe(403)
+    await other.page.goto('/admin')
+    await other.page.getByRole('heading', { name: 'Nothing is kept here' }).waitFor()
+  })
+})
