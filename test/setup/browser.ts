@@ -28,8 +28,11 @@ function canInstall(): boolean {
 function install(): boolean {
   if (!canInstall()) return false
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const aptGet = (...args: string[]) => execFileSync('apt-get', args, { env, stdio: 'pipe', timeout: 300_000 })
   try {
-    execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'], { env, stdio: 'pipe', timeout: 300_000 })
+    // A fresh image knows no packages before this.
+    aptGet('update')
+    aptGet('install', '-y', '--no-install-recommends', 'chromium')
     return true
   } catch (error) {
     // On the machine that decides, what could have been tested is not left out.

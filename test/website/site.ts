@@ -12,7 +12,7 @@ export interface Site extends AsyncDisposable {
   visitor(options?: Parameters<Browser['newContext']>[0]): Promise<Visitor>
 }
 
-export interface Visitor {
+interface Visitor {
   context: BrowserContext
   page: Page
   /** What went wrong in its pages: errors, and what the policy refused. */

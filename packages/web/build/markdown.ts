@@ -19,7 +19,7 @@ export function markdown(): Plugin {
 }
 
 /** The blocks of a text and the title on top of it. */
-export function parse(text: string, name: string): Document {
+function parse(text: string, name: string): Document {
   const blocks = lexer(text).flatMap((token) => blockOf(token))
   const [first, ...rest] = blocks
   if (first?.kind !== 'heading' || first.depth !== 1) throw new Error(`${name} has to begin with a title.`)

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useState } from 'react'
 
-export type Resource<T> =
+type Resource<T> =
   | { status: 'loading'; value: undefined; error: undefined }
   | { status: 'ready'; value: T; error: undefined }
   | { status: 'failed'; value: undefined; error: unknown }

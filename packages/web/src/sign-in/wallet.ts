@@ -2,7 +2,7 @@ import type { SignedIn } from '@keepsake/api/account.ts'
 import { call } from '../api/call.ts'
 
 /** A wallet in the browser. (EIP-1193) */
-export interface Provider {
+interface Provider {
   request(call: { method: string; params?: unknown[] }): Promise<unknown>
 }
 
