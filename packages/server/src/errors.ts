@@ -102,6 +102,9 @@ const codeOfContentError: Record<ContentErrorCode, ErrorCode> = {
 /** Codes of the operating system that mean "no room", whoever wrote. */
 const noSpaceCodes = new Set(['ENOSPC', 'EDQUOT', '53100'])
 
+/** The database is stopping, starting or gone: PostgreSQL's classes 08 and 57P, and connections refused. It is brought back by itself. */
+const databaseGoneCodes = new Set(['08000', '08001', '08003', '08004', '08006', '57P01', '57P02', '57P03', 'ECONNREFUSED'])
+
 function systemCode(error: unknown): string | undefined {
   for (let e = error; e instanceof Error; e = e.cause) {
     const code = (e as Error & { code?: unknown }).code
@@ -118,6 +121,9 @@ export function toKeepsakeError(error: unknown): KeepsakeError {
     return new KeepsakeError('ERROR_NO_SPACE', 'The server has no room left on its disk; nothing of this upload was kept.', {
       cause: error,
     })
+  }
+  if (databaseGoneCodes.has(systemCode(error) ?? '') || /^Connection terminated/.test((error as Error)?.message)) {
+    return new KeepsakeError('ERROR_UNAVAILABLE', 'The database cannot be reached at the moment; try again.', { cause: error })
   }
   return new KeepsakeError('ERROR_INTERNAL', 'Something went wrong on the server.', { cause: error })
 }
