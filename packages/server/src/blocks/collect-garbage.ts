@@ -1,7 +1,7 @@
 import { CID } from 'multiformats/cid'
 import type { BlobStore } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
-import { forgetContents, listLooseShards, takeLooseShard } from './store.ts'
+import { dropLooseShard, forgetContents, listLooseShards, takeUnknownShard } from './store.ts'
 
 interface Components {
   database: Db
@@ -14,8 +14,9 @@ interface Components {
 const batchSize = 500
 
 /**
- * Forgets contents that nobody has held for the grace time, then deletes the shards that no content needs any more, row and file
- * together: the row's lock keeps an upload of the same bytes waiting until the file is gone, and then it writes it again.
+ * Forgets contents that nobody has held for the grace time, then deletes the shards that no content needs any more: first the row, so that the
+ * index never names bytes that are gone, then the file, unless the same bytes were stored again in between. A crash between the two leaves
+ * a file without a row, which `sweepBlobs` finds.
  */
 export async function collectGarbage(
   { database, blobs, graceMs }: Components,
@@ -33,9 +34,11 @@ export async function collectGarbage(
     const loose = await listLooseShards(database, { storedBefore: unheldSince, afterId: after, limit: batchSize })
     for (const { id, cid } of loose) {
       signal?.throwIfAborted()
-      const key = CID.decode(cid).toString()
-      if (await takeLooseShard(database, id, () => blobs.delete(key))) shards++
       after = id
+      if (!(await dropLooseShard(database, id))) continue
+      shards++
+      const name = CID.decode(cid)
+      await takeUnknownShard(database, name, () => blobs.delete(name.toString()))
     }
     if (loose.length < batchSize) return { contents, shards }
   }

@@ -189,20 +189,19 @@ export async function listLooseShards(
   return rows
 }
 
-/** Deletes a shard's row and, before that is committed, its bytes. False where a content needs it by now. */
-export async function takeLooseShard({ kysely }: Db, shardId: number, deleteBytes: () => Promise<void>): Promise<boolean> {
+/** Deletes the row of a shard, and with it its place in the block index. False where a content needs it by now. */
+export async function dropLooseShard({ kysely }: Db, shardId: number): Promise<boolean> {
   return await kysely.transaction().execute(async (tx) => {
     const { rows } = await sql`
       select id from shard where id = ${shardId} and not exists (select from content_shard c where c.shard_id = shard.id)
       for update skip locked`.execute(tx)
     if (rows.length === 0) return false
-    const deleted =
-      await sql`delete from shard where id = ${shardId} and not exists (select from content_shard c where c.shard_id = shard.id)`.execute(
-        tx,
-      )
-    if (deleted.numAffectedRows !== 1n) return false
-    await deleteBytes()
-    return true
+    // Looked at again now that it is locked: what was not committed at the first look may be by now.
+    const deleted = await sql`
+      delete from shard where id = ${shardId} and not exists (select from content_shard c where c.shard_id = shard.id)`.execute(
+      tx,
+    )
+    return deleted.numAffectedRows === 1n
   })
 }
 
