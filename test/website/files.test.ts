@@ -20,6 +20,12 @@ async function store(page: Page, files: { name: string; text: string; type?: str
   }, files)
 }
 
+async function gather<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const one of source) all.push(one)
+  return all
+}
+
 const names = (page: Page) => page.locator('.file-name').allInnerTexts()
 
 describe.skipIf(!hasBrowser())('the pages of files', () => {
@@ -146,10 +152,10 @@ describe.skipIf(!hasBrowser())('the pages of files', () => {
     const bytes = randomBytes(600_000)
     const { cid, car } = await NFTStorage.encodeBlob(new Blob([bytes]))
     const { CarWriter } = await import('@ipld/car/writer')
-    const blocks = await Array.fromAsync(car.blocks())
+    const blocks = await gather<{ cid: { toString(): string } }>(car.blocks())
     const carOf = async (chosen: typeof blocks) => {
       const { writer, out } = CarWriter.create([cid as never])
-      const reading = Array.fromAsync(out)
+      const reading = gather(out)
       for (const block of chosen) await writer.put(block as never)
       await writer.close()
       return Buffer.concat(await reading).toString('base64')

@@ -108,6 +108,11 @@ describe.skipIf(!hasBrowser())('the upload page', () => {
     await reaches(page, 'done')
     expect(await shownCid(page)).toBe(cid.toString())
 
+    await page.goto('/upload')
+    await page.locator('[data-choose=files]').setInputFiles({ name: 'empty.bin', mimeType: '', buffer: Buffer.alloc(0) })
+    await reaches(page, 'done')
+    expect(await shownCid(page)).toBe('bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku')
+
     const pair = ['a.txt', 'b.txt'].map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(`text of ${name}`) }))
     const together = await NFTStorage.encodeDirectory(pair.map(({ name, buffer }) => new File([new Uint8Array(buffer)], name)))
     await page.goto('/upload')
@@ -115,6 +120,21 @@ describe.skipIf(!hasBrowser())('the upload page', () => {
     await page.locator('[data-choose=files]').setInputFiles(pair)
     await reaches(page, 'done')
     expect(await shownCid(page)).toBe(together.cid.toString())
+  })
+
+  test('takes what is dropped on it', async () => {
+    await page.goto('/upload')
+    const transfer = await page.evaluateHandle(() => {
+      const made = new DataTransfer()
+      made.items.add(new File(['dropped'], 'dropped.txt'))
+      return made
+    })
+    await page.locator('.drop-zone').dispatchEvent('dragover', { dataTransfer: transfer })
+    await page.getByText('Let go to store it').waitFor()
+    await page.locator('.drop-zone').dispatchEvent('drop', { dataTransfer: transfer })
+    await reaches(page, 'done')
+    expect(await upload(page).textContent()).toContain('dropped.txt')
+    expect((await gateway(await shownCid(page))).toString()).toBe('dropped')
   })
 
   test('takes a CAR by its root, and says in words what is wrong with one', async () => {
@@ -185,6 +205,12 @@ describe.skipIf(!hasBrowser())('the upload page', () => {
     await eventually(async () => ((await acknowledged(page)) > 0 ? true : undefined), 60_000)
     await page.getByRole('button', { name: 'Pause: interrupted.bin' }).click()
     await reaches(page, 'paused')
+    const otherTab = await me.context.newPage()
+    await otherTab.goto('/upload')
+    await otherTab.locator('.drop-zone').waitFor()
+    await sleep(300)
+    expect(await otherTab.locator('.upload').count()).toBe(0)
+    await otherTab.close()
     await page.getByRole('button', { name: 'Resume: interrupted.bin' }).click()
     await reaches(page, 'sending')
     page.once('dialog', (dialog) => void dialog.accept())

@@ -2,6 +2,7 @@ import { sentenceOf } from '../../api/failure.ts'
 import type { Choice } from '../choose/choice.ts'
 import { filesOf, type Packed, type PackRequest, sizeBytesOf } from '../pack/pack-request.ts'
 import { type Slots, slots } from '../send/slots.ts'
+import { claim, claimedIds } from './claims.ts'
 import { type Memory, openMemory, type Remembered } from './remembered.ts'
 import { runUpload } from './run-upload.ts'
 import type { Upload } from './upload.ts'
@@ -54,8 +55,10 @@ export function createUploads(userId: number): Uploads {
   }
   const run = (entry: Entry, request: PackRequest) =>
     runEntry(entry, request, { memory, places, update: (change) => update(entry, change) })
+  const closing = new AbortController()
   const add = (choice: Choice): string => {
     const record = recordOf(choice, userId)
+    claim(record.id, closing.signal)
     const entry: Entry = { record, upload: uploadOf(record, 'waiting') }
     entries.set(record.id, entry)
     entry.request = choice.request
@@ -65,9 +68,12 @@ export function createUploads(userId: number): Uploads {
     })
     return record.id
   }
-  void memory.list().then((records) => {
-    for (const record of records)
-      if (!entries.has(record.id)) entries.set(record.id, { record, upload: uploadOf(record, 'needs-files') })
+  void Promise.all([memory.list(), claimedIds()]).then(([records, claimed]) => {
+    for (const record of records) {
+      if (entries.has(record.id) || claimed.has(record.id)) continue
+      entries.set(record.id, { record, upload: uploadOf(record, 'needs-files') })
+      claim(record.id, closing.signal)
+    }
     publish()
   })
 
@@ -103,6 +109,7 @@ export function createUploads(userId: number): Uploads {
       publish()
     },
     close() {
+      closing.abort()
       for (const { running } of entries.values()) running?.abort()
     },
   }

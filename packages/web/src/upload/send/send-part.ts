@@ -27,15 +27,18 @@ export async function sendPart(part: Blob, { name, signal, onSent }: SendPartOpt
     request.abort()
   }
   const broke = () => reject(new CallFailure('UNREACHABLE', 0, 'The connection to the server broke.'))
+  const giveUp = () => {
+    broke()
+    request.abort()
+  }
   let stalled: ReturnType<typeof setTimeout> | undefined
   const watch = () => {
     clearTimeout(stalled)
-    stalled = setTimeout(() => {
-      broke()
-      request.abort()
-    }, stalledMs)
+    stalled = setTimeout(giveUp, stalledMs)
   }
   signal.addEventListener('abort', abort)
+  // Otherwise it may be minutes until the connection is found to lead nowhere.
+  addEventListener('offline', giveUp)
   request.open('POST', '/api/upload')
   request.setRequestHeader('content-type', 'application/vnd.ipld.car')
   const label = name.slice(0, maxNameLength).toWellFormed()
@@ -54,6 +57,7 @@ export async function sendPart(part: Blob, { name, signal, onSent }: SendPartOpt
   } finally {
     clearTimeout(stalled)
     signal.removeEventListener('abort', abort)
+    removeEventListener('offline', giveUp)
   }
 }
 
