@@ -29,7 +29,7 @@ describe.skipIf(!startsServers || !hasBrowser())('API keys on the website', () =
 
   it('makes one that the nft.storage client uploads with, shows its use, and revokes it', async () => {
     const { page, problems } = await site.visitor()
-    await signIn(page, 'ada@example.com')
+    await signIn(page, 'ada@example.com', '/sign-in?next=/keys')
     await page.getByRole('heading', { name: 'No keys yet' }).waitFor()
     const key = await makeKey(page, 'gallery')
     const client = new published.NFTStorage({ token: key, endpoint: new URL(`${site.server.apiUrl}/`) })
@@ -49,7 +49,7 @@ describe.skipIf(!startsServers || !hasBrowser())('API keys on the website', () =
 
   it('makes one with the rights that were chosen, and an end', async () => {
     const { page } = await site.visitor()
-    await signIn(page, 'grace@example.com')
+    await signIn(page, 'grace@example.com', '/sign-in?next=/keys')
     const key = await makeKey(page, 'reader', 'Read my list')
     const headers = { authorization: `Bearer ${key}` }
     const list = await fetch(`${site.server.apiUrl}/`, { headers })
@@ -59,7 +59,7 @@ describe.skipIf(!startsServers || !hasBrowser())('API keys on the website', () =
 
   it('says what is wrong with a name that is taken, and keeps what was typed', async () => {
     const { page } = await site.visitor()
-    await signIn(page, 'joan@example.com')
+    await signIn(page, 'joan@example.com', '/sign-in?next=/keys')
     await makeKey(page, 'twice')
     await page.getByRole('button', { name: 'New key' }).click()
     const dialog = page.getByRole('dialog')
@@ -71,7 +71,7 @@ describe.skipIf(!startsServers || !hasBrowser())('API keys on the website', () =
 
   it('shows markup in a name as the text it is', async () => {
     const { page, problems } = await site.visitor()
-    await signIn(page, 'mary@example.com')
+    await signIn(page, 'mary@example.com', '/sign-in?next=/keys')
     const name = '<img src=x onerror="document.title=1"> \u202eevil'
     await makeKey(page, name)
     expect(await page.locator('main img').count()).toBe(0)
@@ -82,7 +82,7 @@ describe.skipIf(!startsServers || !hasBrowser())('API keys on the website', () =
   it('fills the chosen key into code that works at this server, and shows only a part of it', async () => {
     const { page, context } = await site.visitor()
     await context.grantPermissions(['clipboard-read', 'clipboard-write'])
-    await signIn(page, 'hedy@example.com')
+    await signIn(page, 'hedy@example.com', '/sign-in?next=/keys')
     const key = await makeKey(page, 'starter')
     await page.goto('/')
     await page.getByLabel('Key to fill in').selectOption({ label: 'starter' })

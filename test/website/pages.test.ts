@@ -14,9 +14,10 @@ interface Violation {
   nodes: { html: string; failureSummary?: string }[]
 }
 
-const publicPages = ['/', '/sign-in', '/sign-in/link', '/set-up', '/docs', '/stats', '/terms', '/nowhere']
-const ownPages = ['/', '/keys', '/settings', '/admin', '/admin/users/1']
-const documents = ['faq', 'journey-of-a-file', 'limits', 'operating', 'configuration']
+const missingPage = '/nowhere'
+const publicPages = ['/', '/sign-in', '/sign-in/link', '/set-up', '/docs', '/stats', '/terms', missingPage]
+const ownPages = ['/', '/files', '/upload', '/keys', '/settings', '/admin', '/admin/users/1']
+const documents = ['faq', 'journey-of-a-file', 'limits', 'operating', 'signing-in', 'performance', 'configuration']
 
 describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () => {
   let site: Site
@@ -28,7 +29,8 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
   afterAll(async () => await site?.[Symbol.asyncDispose]())
 
   async function findViolations(page: Page, path: string): Promise<string[]> {
-    await page.goto(path)
+    const answer = await page.goto(path)
+    expect(answer?.status(), path).toBe(path === missingPage ? 404 : 200)
     await page.waitForLoadState('networkidle')
     await page.evaluate(axe)
     const violations = (await page.evaluate('axe.run(document).then((result) => result.violations)')) as Violation[]
@@ -118,7 +120,7 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
     await page.getByRole('tab', { name: 'curl' }).focus()
     await page.keyboard.press('ArrowRight')
     expect(await page.getByRole('tabpanel').textContent()).toContain('new NFTStorage')
-    await signIn(page, 'keyboard@example.com')
+    await signIn(page, 'keyboard@example.com', '/sign-in?next=/keys')
     const opener = page.getByRole('button', { name: 'New key' })
     await opener.press('Enter')
     await page.getByRole('dialog').waitFor()
@@ -156,7 +158,7 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
 
   it('say what to do when the server cannot be reached, and go on when it can again', async () => {
     const { page, context } = await site.visitor()
-    await signIn(page, 'offline@example.com')
+    await signIn(page, 'offline@example.com', '/sign-in?next=/keys')
     await page.getByRole('heading', { name: 'No keys yet' }).waitFor()
     await context.setOffline(true)
     await page.getByRole('button', { name: 'New key' }).click()

@@ -42,12 +42,12 @@ function Hero() {
         </p>
         <p className="hero-actions">
           {status === 'signed-in' ? (
-            <Link href={paths.keys} className="button button-main">
-              Your API keys
+            <Link href={paths.upload} className="button button-main">
+              Store something
             </Link>
           ) : (
             <Link href={paths.signIn} className="button button-main">
-              Sign in and make a key
+              Sign in and store something
             </Link>
           )}
           <Link href={paths.docs} className="button">

@@ -1,7 +1,7 @@
 /** The mark: a locket, opened. */
 export function Mark() {
   return (
-    <svg className="mark" viewBox="0 0 32 32" aria-hidden="true">
+    <svg className="mark" viewBox="4 2 24 28" aria-hidden="true">
       <path className="mark-closed" d="M15 3v20a10 10 0 0 1 0-20z" />
       <path
         className="mark-open"
