@@ -110,9 +110,11 @@ describe('a storage limit', () => {
     await entered
     // It sees the first only once that is committed; measured before, both would fit.
     const second = kysely.transaction().execute(async (trx) => await enter({ kysely: trx }, 1))
+    // Listened to from now on: it may be refused before the first has returned.
+    const refused = expect(second).rejects.toMatchObject({ code: 'ERROR_STORAGE_LIMIT' })
     setTimeout(commit, 200)
     await first
-    await expect(second).rejects.toMatchObject({ code: 'ERROR_STORAGE_LIMIT' })
+    await refused
     expect(await used(browser)).toBe(800)
   })
 
