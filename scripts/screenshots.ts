@@ -53,6 +53,18 @@ const shots: Shot[] = [
   },
   { name: 'admin', path: '/admin', as: 'admin' },
   { name: 'admin-user', path: '/admin/users/1', as: 'admin' },
+  { name: 'files', path: '/files', as: 'admin' },
+  {
+    name: 'file',
+    path: '/files',
+    as: 'admin',
+    prepare: async (page) => {
+      await page.locator('.file-name').first().click()
+      await page.getByRole('heading', { name: 'Where it stands' }).waitFor()
+    },
+  },
+  { name: 'upload', path: '/upload', as: 'admin' },
+  { name: 'token', path: '/upload/nft', as: 'admin' },
   { name: 'not-found', path: '/nowhere' },
 ]
 

@@ -1,15 +1,17 @@
+import type { ContentKind } from '../files/content-kind.ts'
 import { gatewayUrl } from '../site/gateway.ts'
 import { CodeBlock } from '../ui/code-block.tsx'
 import { Tabs } from '../ui/tabs.tsx'
 
 /** How to see that all this is true, without believing this page. */
-export function CheckYourself({ cid }: { cid: string }) {
+export function CheckYourself({ cid, kind }: { cid: string; kind: ContentKind }) {
   const address = gatewayUrl(cid)
-  const tabs = [
+  const isToken = kind === 'token'
+  const all = [
     {
       id: 'keepsake',
       label: 'keepsake',
-      code: `npx keepsake get ${cid} --endpoint ${location.origin}`,
+      code: `npx keepsake get ${cid}${isToken ? '/metadata.json' : ''} --endpoint ${location.origin}`,
       tells: 'Fetches it and computes the hash of every block; a wrong byte ends it with an error.',
     },
     {
@@ -26,6 +28,8 @@ export function CheckYourself({ cid }: { cid: string }) {
       tells: 'The same status as on this page. It needs no account.',
     },
   ]
+  // The root of a token is dag-cbor, which ipfs-car does not unpack.
+  const tabs = all.filter(({ id }) => !isToken || id !== 'ipfs-car')
   return (
     <section aria-labelledby="check-title">
       <h2 id="check-title">Check it yourself</h2>

@@ -96,7 +96,7 @@ function FileFacts({ file, onChanged }: { file: Nft; onChanged: (file: Nft) => v
         <div className="file-page-main">
           <Addresses file={file} kind={kind} />
           <Timeline file={file} />
-          <CheckYourself cid={file.cid} />
+          <CheckYourself cid={file.cid} kind={kind} />
         </div>
         <Preview file={file} kind={kind} />
       </div>

@@ -16,7 +16,7 @@ interface FilesQuery {
   cursor: string | undefined
 }
 
-export const pageLength = 50
+const pageLength = 50
 
 /** CIDs as people paste them: version 0, or version 1 in base 32, 36 or 58. */
 const cidPattern = /^(Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{50,}|k[0-9a-z]{45,}|z[1-9A-HJ-NP-Za-km-z]{40,})$/

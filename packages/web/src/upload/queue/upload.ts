@@ -2,7 +2,7 @@ import type { Nft } from '@keepsake/api/nft.ts'
 import type { Wait } from '../send/persist.ts'
 
 /** Where an upload stands. */
-export type Stage =
+type Stage =
   /** Others are before it. */
   | 'waiting'
   | 'packing'
