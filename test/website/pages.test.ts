@@ -3,6 +3,8 @@ import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasBrowser } from '../setup/browser.ts'
+import { rawCall } from '../setup/raw-request.ts'
+import { startServer } from '../setup/server.ts'
 import { startsServers } from '../setup/shared.ts'
 import { openSite, type Site, signIn } from './site.ts'
 
@@ -110,6 +112,19 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
     expect([answer.status, await answer.text()]).toEqual([404, '404 not found'])
   })
 
+  it('are not on the host of the gateway, where content is', async () => {
+    await using own = await startServer({
+      env: { LOG_LEVEL: 'warn', GATEWAY_HOST: 'gateway.example.net', PUBLIC_URL: 'http://keepsake.example.org:0' },
+    })
+    const at = (host: string) => rawCall(own.url, { method: 'GET', path: '/', headers: { host, accept: 'text/html' } })
+    const gateway = await at('gateway.example.net')
+    expect([gateway.status, gateway.headers.get('location')]).toEqual([302, 'http://keepsake.example.org:0'])
+    const site = await at('keepsake.example.org:0')
+    expect(site.status).toBe(200)
+    expect(site.text).toContain('name="keepsake-gateway" content="gateway.example.net"')
+    expect(site.headers.get('content-security-policy')).toContain('http://*.ipfs.gateway.example.net:*')
+  })
+
   it('are reached by keyboard: past the navigation, through the tabs, out of a dialog', async () => {
     const { page } = await site.visitor()
     await page.goto('/')
@@ -169,6 +184,19 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
     await context.setOffline(false)
     await dialog.getByRole('button', { name: 'Make the key' }).click()
     await page.getByRole('heading', { name: 'later' }).waitFor()
+  })
+
+  it('offer to sign in again when the session ended meanwhile', async () => {
+    const { page, context } = await site.visitor()
+    await signIn(page, 'ended@example.com', '/sign-in?next=/keys')
+    await page.getByRole('button', { name: 'New key' }).click()
+    await context.clearCookies()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name').fill('too late')
+    await dialog.getByRole('button', { name: 'Make the key' }).click()
+    expect(await dialog.getByRole('alert').textContent()).toContain('You are not signed in any more.')
+    await dialog.getByRole('link', { name: 'Sign in again' }).click()
+    await page.waitForURL('**/sign-in?next=%2Fkeys')
   })
 
   it('let an administrator restrict an account, and that holds', async () => {

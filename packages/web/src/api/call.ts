@@ -62,6 +62,9 @@ async function readEnvelope(response: Response): Promise<Envelope> {
 
 /** The failure an answer tells of. */
 export function failureOf(response: Pick<Response, 'status'>, { error }: Envelope): CallFailure {
+  // The API tells programs to send a key; these pages send none.
+  if (error?.code === 'EXPECTED_BEARER_STRING' || error?.code === 'ERROR_NOT_SIGNED_IN')
+    return new CallFailure('ERROR_NOT_SIGNED_IN', response.status, 'You are not signed in any more.')
   const fallback =
     response.status >= 500
       ? 'The server has a problem of its own. Try again in a moment.'

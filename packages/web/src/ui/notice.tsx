@@ -1,5 +1,7 @@
 import type { ReactNode } from 'react'
-import { sentenceOf } from '../api/failure.ts'
+import { useLocation } from 'wouter'
+import { CallFailure, sentenceOf } from '../api/failure.ts'
+import { paths } from '../site/paths.ts'
 import { Button } from './button.tsx'
 
 /** A message in the page. Failures are announced at once, the rest when there is a pause. */
@@ -24,9 +26,16 @@ function NoticeSign({ kind }: { kind: 'good' | 'bad' | 'neutral' }) {
 
 /** What went wrong, and the way to try again where there is one. */
 export function FailureNotice({ error, retry }: { error: unknown; retry?: () => void }) {
+  const [here] = useLocation()
+  const isSignedOut = error instanceof CallFailure && error.code === 'ERROR_NOT_SIGNED_IN' && !here.startsWith(paths.signIn)
   return (
     <Notice kind="bad">
       <p>{sentenceOf(error)}</p>
+      {isSignedOut && (
+        <a href={`${paths.signIn}?${new URLSearchParams({ next: here })}`} className="button button-small button-main">
+          Sign in again
+        </a>
+      )}
       {retry && (
         <Button size="small" onClick={retry}>
           Try again
