@@ -2,7 +2,7 @@
 // in test-results/screenshots. It starts a server of its own with something in it.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { openBrowser } from '../test/setup/browser.ts'
 import { checkout, type Server, startServer } from '../test/setup/server.ts'
 
@@ -41,6 +41,9 @@ const shots: Shot[] = [
     as: 'admin',
     prepare: async (page) => await page.getByRole('button', { name: 'New key' }).click(),
   },
+  { name: 'files', path: '/files', as: 'admin' },
+  { name: 'upload', path: '/upload', as: 'admin' },
+  { name: 'upload-nft', path: '/upload/nft', as: 'admin' },
   { name: 'settings', path: '/settings', as: 'admin' },
   { name: 'docs', path: '/docs' },
   { name: 'docs-faq', path: '/docs/faq' },
@@ -69,7 +72,7 @@ const shots: Shot[] = [
 ]
 
 /** Takes what is in the set-up link of the log, so that there is somebody who sees every page. */
-async function signInAsAdmin(browser: Browser, server: Server): Promise<Awaited<ReturnType<Browser['newContext']>>> {
+async function signInAsAdmin(browser: Browser, server: Server): Promise<BrowserContext> {
   const token = /\/set-up#([\w-]+)/.exec(server.output())?.[1]
   const context = await browser.newContext({ baseURL: `http://localhost:${server.port}` })
   const page = await context.newPage()
@@ -95,7 +98,9 @@ async function fill(page: Page): Promise<void> {
   })
 }
 
-async function take(browser: Browser, server: Server, states: { admin: string }, shot: Shot): Promise<void> {
+type StorageState = Awaited<ReturnType<BrowserContext['storageState']>>
+
+async function take(browser: Browser, server: Server, states: { admin: StorageState }, shot: Shot): Promise<void> {
   for (const colorScheme of schemes) {
     for (const width of widths) {
       const context = await browser.newContext({
@@ -123,8 +128,7 @@ const browser = await openBrowser()
 try {
   const admin = await signInAsAdmin(browser, server)
   await fill(admin.pages()[0] as Page)
-  const state = join(folder, 'admin.json')
-  await admin.storageState({ path: state })
+  const state = await admin.storageState()
   const names = process.argv.slice(2)
   const wanted = shots.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)))
   for (const shot of wanted) await take(browser, server, { admin: state }, shot)

@@ -37,7 +37,7 @@ export async function findUsers(
   const { rows } = await sql<AdminUserRow>`
     select id, email, name, created_at as "createdAt", is_admin as "isAdmin", uploads_restricted as "uploadsRestricted",
       deletes_restricted as "deletesRestricted", storage_limit_bytes as "limitBytes", storage_use(id) as "usedBytes",
-      (select coalesce(sum(uploads), 0)::bigint from upload_tally where user_id = "user".id) as uploads,
+      (select coalesce(sum(uploads), 0)::bigint from upload_tally where user_id = "user".id and span = 'day') as uploads,
       (select max(t) from (
          select max(last_used_at) as t from session where user_id = "user".id
          union all select max(last_used_at) from api_key where user_id = "user".id) seen) as "lastSeenAt"

@@ -98,7 +98,7 @@ export interface ListedUser {
 export async function listUsersAfter({ kysely }: Db, afterId: number, limit: number): Promise<ListedUser[]> {
   const { rows } = await sql<ListedUser>`
     select "user".id, email, name, created_at as "createdAt",
-      (select coalesce(sum(uploads), 0)::bigint from upload_tally t where t.user_id = "user".id) as uploads,
+      (select coalesce(sum(uploads), 0)::bigint from upload_tally t where t.user_id = "user".id and t.span = 'day') as uploads,
       (select count(*) from api_key k where k.user_id = "user".id and k.deleted_at is null) as keys
     from "user" where id > ${afterId} and deleted_at is null order by id limit ${limit}`.execute(kysely)
   return rows

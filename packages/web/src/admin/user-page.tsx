@@ -56,7 +56,7 @@ function User({ id }: { id: number }) {
     <Page
       title={user.email ?? user.name ?? `User ${user.id}`}
       width="text"
-      lead={`${formatCount(user.uploads)} uploads, ${formatBytes(user.storage.usedBytes)}`}
+      lead={`${formatCount(user.uploads)} ${user.uploads === 1 ? 'upload' : 'uploads'}, ${formatBytes(user.storage.usedBytes)}`}
       actions={
         <Link href={paths.admin} className="button button-small">
           Everybody

@@ -78,7 +78,7 @@ function Secret({ apiKey: { name, secret } }: { apiKey: ApiKey }) {
     return <p className="key-secret">Issued by another service. Only its hash is here, so it cannot be shown.</p>
   return (
     <div className="key-secret">
-      <code className="cid">{isShown ? secret : `${secret.slice(0, 10)}…${secret.slice(-6)}`}</code>
+      <code className="cid">{isShown ? secret : `${secret.slice(0, 5)}…${secret.slice(-5)}`}</code>
       <Button size="small" kind="quiet" aria-pressed={isShown} onClick={() => setIsShown(!isShown)}>
         {isShown ? 'Hide' : 'Show'}
       </Button>
