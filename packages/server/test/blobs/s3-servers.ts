@@ -88,6 +88,8 @@ export async function buildVersitygw(): Promise<string | undefined> {
     await rm(own, { recursive: true })
     return program
   } catch (error) {
+    // Where there is Go it could have been built; only a machine without it may do without this test.
+    if (process.env.CI && (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     console.warn(`skipped: blobs on S3 (no S3 server could be built: ${(error as Error).message.split('\n')[0]})`)
     return undefined
   }
