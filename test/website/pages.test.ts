@@ -128,10 +128,12 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
   it('are reached by keyboard: past the navigation, through the tabs, out of a dialog', async () => {
     const { page } = await site.visitor()
     await page.goto('/')
+    // A key that comes before the page is drawn finds nothing to go to.
+    await page.getByRole('tab', { name: 'curl' }).waitFor()
     await page.keyboard.press('Tab')
-    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the content')
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the content')
     await page.keyboard.press('Enter')
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main')
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('main')
     await page.getByRole('tab', { name: 'curl' }).focus()
     await page.keyboard.press('ArrowRight')
     expect(await page.getByRole('tabpanel').textContent()).toContain('new NFTStorage')
@@ -141,7 +143,7 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
     await page.getByRole('dialog').waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
-    expect(await opener.evaluate((element) => element === document.activeElement)).toBe(true)
+    await expect.poll(() => opener.evaluate((element) => element === document.activeElement)).toBe(true)
   })
 
   it('show the address that a text really gets', async () => {
