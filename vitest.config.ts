@@ -24,8 +24,20 @@ export default defineConfig({
           ...shared,
           name: 'acceptance',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/website/**'],
           globalSetup: ['test/setup/shared.ts'],
           testTimeout: 120_000,
+        },
+      },
+      // The website in a real browser. What a browser does when is not in our hands, so a test may be tried twice; no other may.
+      {
+        test: {
+          ...shared,
+          name: 'website',
+          include: ['test/website/**/*.test.ts'],
+          globalSetup: ['test/setup/shared.ts'],
+          testTimeout: 120_000,
+          retry: process.env.CI ? 1 : 0,
         },
       },
     ],
