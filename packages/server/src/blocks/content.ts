@@ -23,8 +23,8 @@ export interface StagedContent extends ReceivedContent {
  * Enters shards, their blocks and contents, and gives the shards their names, inside the caller's transaction `db`: when that commits, all of
  * it is there and durable, else none of it is visible. No two may have the same shard or the same content.
  *
- * The rows are written before the files get their names, and stay locked until the commit: so the collector, which takes a row
- * and its file away together, can never take the file of an upload that is just being acknowledged.
+ * The rows are written before the files get their names, and stay locked until the commit: so the collector, which deletes a file only while it
+ * holds the row of that name itself, can never take the file of an upload that is just being acknowledged.
  */
 export async function keepContents(db: Db, contents: readonly StagedContent[]): Promise<ContentRow[]> {
   const rows = await insertContents(db, contents)

@@ -38,7 +38,7 @@ export interface Claim {
  * Makes received uploads true: names their shards, indexes their blocks, enters the claims, and records the facts, all in one transaction.
  * Whatever is acknowledged after this survives a power cut; whatever fails before leaves nothing that anybody can see.
  *
- * No two claims may have the same shard, content, or user and CID (`clashes` tells).
+ * No two claims may have the same shard, content, or user and CID: `takeBatch` sees to that.
  */
 async function recordUploads({ database, facts }: Components, claims: readonly Claim[]): Promise<Recorded[]> {
   return await database.kysely.transaction().execute(async (kysely) => {
