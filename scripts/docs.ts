@@ -1,4 +1,4 @@
-// npm run docs: writes the documents that are made from code: docs/openapi.json and docs/configuration.md.
+// npm run docs: writes what is made from code: docs/openapi.json, docs/configuration.md and biome.boundaries.json.
 // With --check nothing is written; it fails where a document is not what the code says.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,6 +10,7 @@ import { openApiDocument } from '@keepsake/server/openapi/document.ts'
 import { openService, type Service } from '@keepsake/server/service.ts'
 import { readBuildInfo } from '@keepsake/server/status/version.ts'
 import pino from 'pino'
+import { boundariesJson } from './boundaries.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -55,6 +56,7 @@ export async function renderDocs(service: Service): Promise<Map<string, string>>
   return new Map([
     ['docs/configuration.md', configurationPage()],
     ['docs/openapi.json', await openApiJson(service)],
+    ['biome.boundaries.json', boundariesJson()],
   ])
 }
 

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { boundariesJson } from '../scripts/boundaries.ts'
 
 const root = join(import.meta.dirname, '..')
 const biome = join(root, 'node_modules/.bin/biome')
@@ -11,7 +12,7 @@ const biome = join(root, 'node_modules/.bin/biome')
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'keepsake-boundaries-'))
-  await cp(join(root, 'biome.json'), join(folder, 'biome.json'))
+  for (const name of ['biome.json', 'biome.boundaries.json']) await cp(join(root, name), join(folder, name))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -29,6 +30,10 @@ async function lint(files: Record<string, string>): Promise<string> {
 const from = (path: string) => `import { x } from '${path}'\n\nexport const y = x\n`
 
 describe('the boundaries', () => {
+  it('are those of the table in scripts/boundaries.ts', async () => {
+    expect(await readFile(join(root, 'biome.boundaries.json'), 'utf8')).toBe(boundariesJson())
+  })
+
   it.each([
     ['a foundation imports a part', 'packages/server/src/http/a.ts', '../uploads/uploads.ts'],
     ['a foundation imports a face', 'packages/server/src/blobs/a.ts', '../gateway/routes.ts'],
