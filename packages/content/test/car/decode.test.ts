@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CarBlockIterator, CarWriter } from '@ipld/car'
 import * as dagCbor from '@ipld/dag-cbor'
 import type { CID } from 'multiformats/cid'
 import { describe, expect, test } from 'vitest'
+import { sharedData } from '../../../../test/setup/shared-data.ts'
 import type { Block } from '../../src/block.ts'
 import { type DecodeCarOptions, decodeCar } from '../../src/car/decode.ts'
 import { encodeCarHeader, encodeSectionPrefix } from '../../src/car/encode.ts'
@@ -12,11 +13,10 @@ import { rawCid } from '../../src/hash/cid.ts'
 import { verifyBlock } from '../../src/hash/verify.ts'
 import { inPieces, pattern, seeded } from '../oracle.ts'
 
-const samples = join(import.meta.dirname, '../../../../../shared/data/filecoin/carv2')
-const haveSamples = existsSync(samples)
+const samples = sharedData('filecoin/carv2')
 
 function sample(name: string): Uint8Array {
-  return new Uint8Array(readFileSync(join(samples, name)))
+  return new Uint8Array(readFileSync(join(samples!, name)))
 }
 
 interface Decoded {
@@ -267,7 +267,7 @@ describe('decodeCar refuses', () => {
   })
 })
 
-describe.skipIf(!haveSamples)('decodeCar on files made by other implementations', () => {
+describe.skipIf(samples === undefined)('decodeCar on files made by other implementations', () => {
   test.each(['carv1-basic.car', 'sample-v1.car'])('reads %s as @ipld/car does', async (name) => {
     const file = sample(name)
     const expected: { cid: string; bytes: string }[] = []
@@ -279,7 +279,7 @@ describe.skipIf(!haveSamples)('decodeCar on files made by other implementations'
   })
 
   test('finds the blocks of the specification fixture where it says they are', async () => {
-    const expected = JSON.parse(readFileSync(join(samples, 'carv1-basic.json'), 'utf8'))
+    const expected = JSON.parse(readFileSync(join(samples!, 'carv1-basic.json'), 'utf8'))
     const decoded = await decodeAll(sample('carv1-basic.car'))
     expect(decoded.roots).toEqual(expected.header.roots.map((root: { '/': string }) => root['/']))
     expect(decoded.blocks.map(({ cid, offset, length }) => [cid, offset, length])).toEqual(
