@@ -14,14 +14,24 @@
  */
 export const pipeline = {
   'shard:indexed': ['complete-dag'],
+  'root:complete': [],
   'sign-in-link:requested': ['send-sign-in-link'],
   'invitation:made': ['send-invitation'],
   'account:deleted': ['delete-uploads'],
-} as const
+} as const satisfies Record<string, readonly (string | Sweep)[]>
+
+/**
+ * A job without payload that does everything of its kind that is due, and finds in the rows what that is. However many facts ask for it
+ * while it waits, it runs once; it never runs beside itself. For what happens a thousand times a second.
+ */
+export interface Sweep {
+  sweep: string
+}
 
 /** What a fact is about; also the payload of its jobs, and what makes a job unique: the same fact twice is one job. */
 export interface FactPayloads {
   'shard:indexed': { contentId: number }
+  'root:complete': { contentId: number }
   'sign-in-link:requested': { linkId: string }
   'invitation:made': { invitationId: number }
   'account:deleted': { userId: number }
@@ -36,4 +46,7 @@ export const clock = [
 ] as const
 
 export type FactName = keyof typeof pipeline
-export type JobName = (typeof pipeline)[FactName][number] | (typeof clock)[number]['job']
+type NameOf<J> = J extends Sweep ? J['sweep'] : J
+type PipelineJob = NameOf<(typeof pipeline)[FactName][number]>
+export type SweepName = Extract<(typeof pipeline)[FactName][number], Sweep>['sweep']
+export type JobName = PipelineJob | (typeof clock)[number]['job']

@@ -2,6 +2,7 @@ import { isIdentity } from '@keepsake/content/dag/identity.ts'
 import { RAW } from '@keepsake/content/hash/cid.ts'
 import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
+import type { Facts } from '../jobs/facts.ts'
 import type { Blocks } from './blocks.ts'
 import { outwardLinks } from './dag-check.ts'
 import { digestKey } from './shard-writer.ts'
@@ -10,6 +11,10 @@ import { findIncomplete, locateBlocks, saveWalk } from './store.ts'
 interface Components {
   database: Db
   blocks: Blocks
+}
+
+interface WalkComponents extends Components {
+  facts: Facts
 }
 
 /** Blocks looked up at once. */
@@ -29,7 +34,7 @@ interface Walk {
  * missing then, so a DAG that comes in a thousand parts is walked once, not a thousand times.
  */
 export async function completeDag(
-  { database, blocks }: Components,
+  { database, blocks, facts }: WalkComponents,
   { contentId }: { contentId: number },
   signal?: AbortSignal,
 ): Promise<void> {
@@ -42,7 +47,7 @@ export async function completeDag(
     new Set(content.shardIds),
     signal,
   )
-  await saveWalk(database, contentId, {
+  await saveWalk({ database, facts }, contentId, {
     missing: walk.missing.map((cid) => cid.bytes),
     shardIds: [...walk.shardIds],
     obstacle: walk.obstacle ?? content.obstacle,

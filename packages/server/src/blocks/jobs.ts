@@ -1,6 +1,7 @@
 import type { BlobStore } from '../blobs/blobs.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
+import type { Facts } from '../jobs/facts.ts'
 import type { JobHandlers } from '../jobs/worker.ts'
 import type { Blocks } from './blocks.ts'
 import { collectGarbage } from './collect-garbage.ts'
@@ -12,6 +13,7 @@ interface Components {
   database: Db
   blobs: BlobStore
   blocks: Blocks
+  facts: Facts
 }
 
 /** A blob gets its name moments before its row; one this old has been left behind. */

@@ -3,6 +3,7 @@ import { CID } from 'multiformats/cid'
 import type { BlobStore } from '../blobs/blobs.ts'
 import { BlobNotFoundError } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
+import type { Facts } from '../jobs/facts.ts'
 import type { Blocks } from './blocks.ts'
 import type { ShardReading } from './read-shard.ts'
 import { readShard } from './read-shard.ts'
@@ -25,6 +26,7 @@ export interface RebuildComponents {
   database: Db
   blobs: BlobStore
   blocks: Blocks
+  facts: Facts
 }
 
 interface Listed {

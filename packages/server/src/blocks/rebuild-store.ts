@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
+import type { Facts } from '../jobs/facts.ts'
 import type { BlockEntry } from './shard-writer.ts'
 import { digestKey } from './shard-writer.ts'
 import { countBlocks } from './store.ts'
@@ -154,7 +155,7 @@ export async function findShardIds({ kysely }: Db, cids: readonly Uint8Array[]):
  * between and knows better.
  */
 export async function saveStanding(
-  { kysely }: Db,
+  { database: { kysely }, facts }: { database: Db; facts: Facts },
   { id, version }: Pick<StandingContent, 'id' | 'version'>,
   standing: { missing: readonly Uint8Array[]; shardIds: readonly number[]; obstacle: string | null },
 ): Promise<boolean> {
@@ -169,6 +170,7 @@ export async function saveStanding(
       on conflict do nothing`.execute(tx)
     await sql`update content set obstacle = ${standing.obstacle},
       complete_at = ${isComplete ? sql`coalesce(complete_at, clock_timestamp())` : sql`null`} where id = ${id}`.execute(tx)
+    if (isComplete) await facts.record({ kysely: tx }, 'root:complete', { contentId: id })
     return true
   })
 }

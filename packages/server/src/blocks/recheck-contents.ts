@@ -2,6 +2,7 @@ import { isContentError } from '@keepsake/content/errors.ts'
 import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
+import type { Facts } from '../jobs/facts.ts'
 import type { Blocks } from './blocks.ts'
 import { walkPresent } from './complete-dag.ts'
 import type { RebuildOptions, RebuildReport } from './rebuild-report.ts'
@@ -12,6 +13,7 @@ import { digestKey } from './shard-writer.ts'
 interface Components {
   database: Db
   blocks: Blocks
+  facts: Facts
 }
 
 const pageSize = 200
@@ -50,7 +52,7 @@ async function recheckOne(
     }
     const isChanged = !isSame(content, standing)
     if (!options.checkOnly && (isChanged || standing.shardIds.some((id) => !content?.shardIds.includes(id)))) {
-      if (!(await saveStanding(components.database, content, standing))) {
+      if (!(await saveStanding(components, content, standing))) {
         content = await findContentAgain(components.database, content.id)
         continue
       }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
+import type { Facts } from '../jobs/facts.ts'
 import type { BlockEntry } from './shard-writer.ts'
 
 /** Where a block can be read. */
@@ -129,7 +130,7 @@ export async function findIncomplete({ kysely }: Db, contentId: number): Promise
  * was overtaken by one that found it complete changes nothing.
  */
 export async function saveWalk(
-  { kysely }: Db,
+  { database: { kysely }, facts }: { database: Db; facts: Facts },
   contentId: number,
   walk: { missing: Uint8Array[]; shardIds: number[]; obstacle: string | null },
 ): Promise<void> {
@@ -153,6 +154,7 @@ export async function saveWalk(
       .set({ obstacle: walk.obstacle, complete_at: isComplete ? new Date() : null })
       .where('id', '=', contentId)
       .execute()
+    if (isComplete) await facts.record({ kysely: tx }, 'root:complete', { contentId })
   })
 }
 

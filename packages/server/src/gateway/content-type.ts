@@ -17,7 +17,7 @@ export function typeOfName(name: string): string | undefined {
   const extension = /\.([a-z0-9]{1,12})$/i.exec(name)?.[1]?.toLowerCase()
   if (extension === undefined) return undefined
   const type = byExtension[extension] ?? lookup(extension)
-  return type && withCharset(type)
+  return type ? withCharset(type) : undefined
 }
 
 /** Text is UTF-8 on the web; without the word browsers read it as something else. JSON is UTF-8 by itself. */

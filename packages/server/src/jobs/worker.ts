@@ -89,7 +89,7 @@ async function beginSession({ database, handlers, log }: WorkerOptions): Promise
   const runner = await run({
     pgPool: releaseOnce(database.pool),
     taskList: taskList(handlers, log),
-    parsedCronItems: parseCronItems(clock.map(({ at, job }) => ({ match: at, task: job }))),
+    parsedCronItems: parseCronItems(clock.map(({ at, job }) => ({ match: at, task: job, options: { queueName: job } }))),
     concurrency,
     events,
     noHandleSignals: true,

@@ -71,7 +71,12 @@ async function recordUploads({ database, facts }: Components, claims: readonly C
       db,
       claims.map(({ caller }) => caller),
     )
-    for (const { id, completeAt } of contents) if (completeAt === null) await facts.record(db, 'shard:indexed', { contentId: id })
+    for (const { id } of contents.filter(({ completeAt }) => completeAt === null)) {
+      await facts.record(db, 'shard:indexed', { contentId: id })
+    }
+    const complete = contents.find(({ completeAt }) => completeAt !== null)
+    // One for all: what it starts looks for everything that is due.
+    if (complete) await facts.record(db, 'root:complete', { contentId: complete.id })
     return rows.map((row) => ({ nft: toNft(row), contentId: row.contentId }))
   })
 }
