@@ -40,7 +40,9 @@ export function facts(table: FactTable): Facts {
 async function addSweep({ kysely }: Db, sweep: string, at?: Date): Promise<void> {
   const { rows } = await sql<{ id: unknown }>`
     select id from graphile_worker._private_jobs
-    where key = ${sweep} and is_available and run_at <= coalesce(${at ?? null}::timestamptz, now())`.execute(kysely)
+    where key = ${sweep} and is_available and run_at <= coalesce(${at ?? null}::timestamptz, now()) for share skip locked`.execute(
+    kysely,
+  )
   if (rows.length > 0) return
   await addJob({ kysely }, { job: sweep, key: sweep, payload: {}, queue: sweep, ...(at && { at }) })
 }
