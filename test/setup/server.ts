@@ -58,7 +58,8 @@ function cleanEnvironment(): Record<string, string> {
 /** Starts the server and waits for its ready line. @throws StartError */
 export async function startServer({ env = {}, dataDir: givenDir }: ServerOptions = {}): Promise<Server> {
   const dataDir = givenDir ?? (await mkdtemp(join(tmpdir(), 'keepsake-acceptance-')))
-  const fullEnv = { ...cleanEnvironment(), PORT: '0', DATA_DIR: dataDir, ...env }
+  // Only tests of the peer join a network, and one of their own.
+  const fullEnv = { ...cleanEnvironment(), PORT: '0', PEER: 'off', DATA_DIR: dataDir, ...env }
   const starter = spawn(process.execPath, ['scripts/run.mjs', 'packages/server/src/main.ts'], {
     cwd: checkout,
     env: fullEnv,

@@ -34,6 +34,11 @@ function text<T extends string | undefined>(expects: string, s: Described<T>): S
   return { ...s, expects, parse: (t) => t as T }
 }
 
+/** Several values, separated by commas or spaces. */
+function list(expected: string, s: Described<readonly string[]>): Setting<readonly string[]> {
+  return { ...s, expects: `${expected}, separated by commas`, parse: (t) => t.split(/[\s,]+/).filter(Boolean) }
+}
+
 function url(protocols: readonly string[], s: Described<string | undefined>): Setting<string | undefined> {
   const parse = (t: string) => {
     if (!protocols.includes(new URL(t).protocol)) throw new Error('')
@@ -199,6 +204,69 @@ export const settings = {
     section: 'Signing in',
     description: 'Client id of an application at Magic. With it, DID tokens that name it as their audience sign in.',
     initial: undefined,
+  }),
+  PEER: choice(['on', 'off'], {
+    section: 'IPFS network',
+    description:
+      'Whether `ROLE=all` also starts the peer, a process of its own that serves what is stored here to the IPFS network and reads from it.',
+    initial: 'on',
+  }),
+  PEER_TCP_PORT: integer(0, 65535, {
+    section: 'IPFS network',
+    description: 'TCP port of the peer; open it to the world. 0 takes any free one.',
+    initial: 4001,
+  }),
+  PEER_WS_PORT: integer(0, 65535, {
+    section: 'IPFS network',
+    description: 'WebSocket port of the peer. 0 takes any free one.',
+    initial: 4002,
+  }),
+  PEER_HOST: text<string>('an address', {
+    section: 'IPFS network',
+    description: 'Address the peer listens on. All interfaces unless set: it is there to be reached.',
+    initial: '0.0.0.0',
+  }),
+  PEER_ANNOUNCE_ADDRESSES: list('multiaddrs', {
+    section: 'IPFS network',
+    description:
+      'Multiaddrs under which others reach the peer, as in `/dns4/peer.example.org/tcp/4001`. Without them it announces what it learns about itself.',
+    initial: [],
+    initialText: 'none',
+  }),
+  PEER_BOOTSTRAP: list('`public`, `none`, or multiaddrs that end in `/p2p/` and a peer id', {
+    section: 'IPFS network',
+    description:
+      'Peers to meet first: `public` is the list of the public IPFS network; `none` waits to be found; or multiaddrs of your own, for a private network.',
+    initial: ['public'],
+    initialText: '`public`',
+  }),
+  PEER_SWARM_KEY_FILE: text<string | undefined>('a file', {
+    section: 'IPFS network',
+    description: 'Swarm key (`swarm.key` of Kubo). Only peers that have the same can be spoken to.',
+    initial: undefined,
+  }),
+  PEER_DHT: choice(['auto', 'server', 'client', 'off'], {
+    section: 'IPFS network',
+    description:
+      'Part in the DHT: answer others (`server`), only ask (`client`), or answer once others can reach the peer (`auto`).',
+    initial: 'auto',
+  }),
+  PEER_CONTROL_HOST: text<string>('an address', {
+    section: 'IPFS network',
+    description: 'Address on which the peer answers the other processes. Loopback unless they run on other machines.',
+    initial: '127.0.0.1',
+  }),
+  DELEGATED_ROUTERS: list('addresses that begin with https:// or http://, or `none`', {
+    section: 'IPFS network',
+    description: 'Delegated Routing V1 servers to ask for providers and names beside the DHT; `none` asks no one.',
+    initial: ['https://delegated-ipfs.dev'],
+    initialText: '`https://delegated-ipfs.dev`',
+  }),
+  ALLOW_PRIVATE_ADDRESSES: choice(['no', 'yes'], {
+    section: 'IPFS network',
+    description:
+      'Reach private and loopback addresses when users or peers name them. For tests, and for networks that are private as a whole.',
+    initial: 'no',
   }),
   MAX_UPLOAD_BYTES: integer(1, 64 * 1024 * GiB, {
     section: 'Limits',

@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** Programs that others wrote in Go, which tests run against: their package, and the module and version it comes from. */
+const programs = {
+  kubo: { module: 'github.com/ipfs/kubo', version: 'v0.43.0', command: 'cmd/ipfs' },
+  'ipfs-cluster-service': {
+    module: 'github.com/ipfs-cluster/ipfs-cluster',
+    version: 'v1.1.6',
+    command: 'cmd/ipfs-cluster-service',
+  },
+} as const
+
+export type GoProgram = keyof typeof programs
+
+/** A build from nothing downloads and compiles hundreds of packages. */
+const buildTimeoutMs = 30 * 60_000
+
+function cacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'keepsake/go')
+}
+
+const whereItsBuilt = process.platform === 'win32' ? 'program.exe' : 'program'
+
+/** Where the program is, once it is built. */
+function pathOf({ module, version, command }: (typeof programs)[GoProgram]): string {
+  return join(cacheFolder(), `${module}@${version}`, command, whereItsBuilt)
+}
+
+async function hasGo(): Promise<boolean> {
+  return await run('go', ['version']).then(
+    () => true,
+    () => false,
+  )
+}
+
+/**
+ * Gives the path of a program, which is built the first time anybody asks on this machine. Where that is not possible, one line says so and
+ * there is none: the tests that need it are to be skipped.
+ */
+export async function goProgram(name: GoProgram): Promise<string | undefined> {
+  const program = programs[name]
+  const path = pathOf(program)
+  if (existsSync(path)) return path
+  if (!(await hasGo())) {
+    process.stdout.write(`skipped: tests with ${name} need Go (https://go.dev/dl)\n`)
+    return undefined
+  }
+  try {
+    await build(program, path)
+    return path
+  } catch (error) {
+    const { stderr = '', message } = error as Error & { stderr?: string }
+    const reason = stderr.trim().split('\n').at(-1) || message
+    process.stdout.write(`skipped: tests with ${name}, which could not be built (${reason})\n`)
+    return undefined
+  }
+}
+
+/** Not `go install`: that refuses modules which exclude or replace others, as most of these do. */
+async function build({ module, version, command }: (typeof programs)[GoProgram], path: string): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'keepsake-go-'))
+  const options = { cwd: folder, timeout: buildTimeoutMs, maxBuffer: 64 * 1024 * 1024 }
+  try {
+    await run('go', ['mod', 'init', 'keepsake.test/program'], options)
+    await run('go', ['get', `${module}/${command}@${version}`], options)
+    await mkdir(join(path, '..'), { recursive: true })
+    // It gets its name when it is whole; whoever builds it at the same time builds the same.
+    const draft = `${path}.${randomUUID()}`
+    await run('go', ['build', '-o', draft, `${module}/${command}`], options)
+    await rename(draft, path)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
