@@ -22,7 +22,9 @@ import { openApiRoutes } from './openapi/routes.ts'
 import type { Service } from './service.ts'
 import { checkComponents } from './status/health.ts'
 import { healthRoutes, statusRoutes } from './status/routes.ts'
+import { timelineRoutes } from './status/timeline-routes.ts'
 import type { BuildInfo } from './status/version.ts'
+import { timelineSources } from './timeline.ts'
 import { uploadReaders } from './uploads/readers.ts'
 import { uploadRecorder } from './uploads/record.ts'
 import { uploadRecordRoutes, uploadRoutes } from './uploads/routes.ts'
@@ -69,6 +71,7 @@ function apiRoutes(service: Service, build: BuildInfo) {
     await app.register(async (json) => {
       acceptJsonBodies(json, service.config.MAX_METADATA_BYTES)
       await json.register(statusRoutes(components))
+      await json.register(timelineRoutes({ ...components, timelineSources: timelineSources(service) }))
       await json.register(openApiRoutes(components))
       await json.register(keyRoutes(components))
       await json.register(userRoutes(components))

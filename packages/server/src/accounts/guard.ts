@@ -46,8 +46,9 @@ export interface GuardComponents {
  * counts, for calls that pages of the website make.
  */
 export function guard(components: GuardComponents) {
+  const { rateLimit } = components
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const { right, mode = 'r', ucan } = request.routeOptions.config
+    const { right, mode = 'r' } = request.routeOptions.config
     if (!components.config.MAINTENANCE.includes(mode)) {
       throw new KeepsakeError(
         'ERROR_MAINTENANCE',
@@ -55,33 +56,37 @@ export function guard(components: GuardComponents) {
       )
     }
     if (right === undefined) return
-    const { authorization } = request.headers
-    const signedIn = authorization === undefined ? await authenticateSession(components, request) : undefined
-    if (signedIn) {
-      await admit(components, signedIn, { right, key: `session ${signedIn.session?.id}` }, request, reply)
-      return
-    }
-    const token = bearerToken(authorization)
-    // A UCAN is made anew for every request, so its maker is what is counted.
-    const agentDid = ucan && isUcan(token) ? String(request.headers['x-agent-did'] ?? '') : undefined
-    const caller =
-      agentDid === undefined ? await authenticate(components, token) : await components.ucans.authenticate(token, agentDid)
-    await admit(components, caller, { right, key: agentDid ?? token }, request, reply)
+    const { caller, key } = await identify(components, request)
+    requireRight(caller, right)
+    rateLimit.take(key, reply)
+    if (mode === 'c') await requireRoom(components.database, caller, Number(request.headers['content-length'] ?? 0))
+    request.caller = caller
   }
 }
 
-async function admit(
-  { database, rateLimit }: GuardComponents,
-  caller: Caller,
-  { right, key }: { right: Right; key: string },
+/** Whether whoever began a request that goes on may still make it. @throws KeepsakeError as the guard does */
+export async function requireStillAllowed(
+  components: Omit<GuardComponents, 'rateLimit'>,
   request: FastifyRequest,
-  reply: FastifyReply,
 ): Promise<void> {
-  requireRight(caller, right)
-  rateLimit.take(key, reply)
-  if (request.routeOptions.config.mode === 'c')
-    await requireRoom(database, caller, Number(request.headers['content-length'] ?? 0))
-  request.caller = caller
+  const { right } = request.routeOptions.config
+  if (right !== undefined) requireRight((await identify(components, request)).caller, right)
+}
+
+/** Who makes a request, and by what requests of theirs are counted together. */
+async function identify(
+  components: Omit<GuardComponents, 'rateLimit'>,
+  request: FastifyRequest,
+): Promise<{ caller: Caller; key: string }> {
+  const { authorization } = request.headers
+  const signedIn = authorization === undefined ? await authenticateSession(components, request) : undefined
+  if (signedIn) return { caller: signedIn, key: `session ${signedIn.session?.id}` }
+  const token = bearerToken(authorization)
+  // A UCAN is made anew for every request, so its maker is what is counted.
+  const agentDid = request.routeOptions.config.ucan && isUcan(token) ? String(request.headers['x-agent-did'] ?? '') : undefined
+  const caller =
+    agentDid === undefined ? await authenticate(components, token) : await components.ucans.authenticate(token, agentDid)
+  return { caller, key: agentDid ?? token }
 }
 
 /** The caller of a route that has a `right`. */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
+import { tellContentsChanged } from '../jobs/content-changes.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { BlockEntry } from './shard-writer.ts'
 
@@ -154,6 +155,7 @@ export async function saveWalk(
       .set({ obstacle: walk.obstacle, complete_at: isComplete ? new Date() : null })
       .where('id', '=', contentId)
       .execute()
+    await tellContentsChanged({ kysely: tx }, [contentId])
     if (isComplete) await facts.record({ kysely: tx }, 'root:complete', { contentId })
   })
 }

@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
 import type { FactName, FactPayloads, Sweep, SweepName } from '../pipeline.ts'
+import { tellContentsChanged } from './content-changes.ts'
 
 /** Records what happened. */
 export interface Facts {
   /**
-   * Adds the jobs a fact causes, inside the caller's transaction `db`. A fact that starts sweeps comes last in its transaction: until that
+   * Adds the jobs a fact causes, inside the caller's transaction `db`; a fact about one content is told to whoever watches that. A fact that starts sweeps comes last in its transaction: until that
    * ends, it keeps the sweep from beginning, and must not itself wait for rows meanwhile.
    */
   record<F extends FactName>(db: Db, fact: F, payload: FactPayloads[F]): Promise<void>
@@ -24,6 +25,7 @@ const maxTries = 20
 export function facts(table: FactTable): Facts {
   return {
     async record(db, fact, payload) {
+      if ('contentId' in payload) await tellContentsChanged(db, [payload.contentId])
       for (const job of table[fact]) {
         if (typeof job === 'string') await addJob(db, { job, key: `${job}:${Object.values(payload).join(':')}`, payload })
       }

@@ -6,6 +6,7 @@ import type { Blocks } from '../blocks/blocks.ts'
 import { completeDag } from '../blocks/complete-dag.ts'
 import { keepContents } from '../blocks/content.ts'
 import type { Db } from '../database/database.ts'
+import { tellContentsChanged } from '../jobs/content-changes.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { Received } from './received.ts'
 import { upsertUploads } from './store.ts'
@@ -70,6 +71,10 @@ async function recordUploads({ database, facts }: Components, claims: readonly C
     await requireWithinLimits(
       db,
       claims.map(({ caller }) => caller),
+    )
+    await tellContentsChanged(
+      db,
+      contents.map(({ id }) => id),
     )
     for (const { id } of contents.filter(({ completeAt }) => completeAt === null)) {
       await facts.record(db, 'shard:indexed', { contentId: id })

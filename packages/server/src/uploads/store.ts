@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import type { UploadType } from '../database/schema.ts'
+import { tellContentsChanged } from '../jobs/content-changes.ts'
 
 /** One upload joined with what it is a claim on. */
 export interface UploadRow {
@@ -176,25 +177,46 @@ export async function markAllDeleted(db: Db, userId: number): Promise<boolean> {
  */
 async function deleteWhere({ kysely }: Db, condition: RawBuilder<unknown>): Promise<boolean> {
   const now = new Date()
-  const { numAffectedRows } = await sql`
+  return await changeWatched(
+    { kysely },
+    sql`
     with held as materialized (
       select id from content where id in (select content_id from upload where ${condition}) order by cid for share
     )
     update upload set deleted_at = ${now}, updated_at = ${now}
-    where ${condition} and content_id in (select id from held)`.execute(kysely)
-  return (numAffectedRows ?? 0n) > 0n
+    where ${condition} and content_id in (select id from held)`,
+  )
 }
 
 /** False where there is no such live upload. */
-export async function renameUpload({ kysely }: Db, userId: number, sourceCid: string, name: string): Promise<boolean> {
-  const done = await kysely
-    .updateTable('upload')
-    .set({ name, updated_at: new Date() })
-    .where('user_id', '=', userId)
-    .where('source_cid', '=', sourceCid)
-    .where('deleted_at', 'is', null)
-    .executeTakeFirst()
-  return done.numUpdatedRows === 1n
+export async function renameUpload(db: Db, userId: number, sourceCid: string, name: string): Promise<boolean> {
+  return await changeWatched(
+    db,
+    sql`update upload set name = ${name}, updated_at = ${new Date()}
+      where user_id = ${userId} and source_cid = ${sourceCid} and deleted_at is null`,
+  )
+}
+
+/** Changes uploads and tells whoever watches them. False where there was none to change. */
+async function changeWatched({ kysely }: Db, update: RawBuilder<unknown>): Promise<boolean> {
+  return await kysely.transaction().execute(async (tx) => {
+    const { rows } = await sql<{ contentId: number }>`${update} returning content_id as "contentId"`.execute(tx)
+    await tellContentsChanged(
+      { kysely: tx },
+      rows.map(({ contentId }) => contentId),
+    )
+    return rows.length > 0
+  })
+}
+
+export async function findHolders(
+  { kysely }: Db,
+  { contentIds, userIds }: { contentIds: readonly number[]; userIds: readonly number[] },
+): Promise<{ userId: number; sourceCid: string }[]> {
+  const { rows } = await sql<{ userId: number; sourceCid: string }>`
+    select user_id as "userId", source_cid as "sourceCid" from upload
+    where content_id = any(${contentIds}::bigint[]) and user_id = any(${userIds}::bigint[])`.execute(kysely)
+  return rows
 }
 
 export interface ContentStanding {

@@ -5,7 +5,7 @@ import type { UploadType } from '../database/schema.ts'
 import { KeepsakeError } from '../errors.ts'
 import { parseCid, storedSpelling } from './cid-spelling.ts'
 import type { ContentStanding, UploadRow } from './store.ts'
-import { findContent, findUpload, markDeleted, renameUpload } from './store.ts'
+import { findContent, findHolders, findUpload, markDeleted, renameUpload } from './store.ts'
 
 interface Components {
   database: Db
@@ -58,6 +58,20 @@ export async function getUpload({ database }: Components, userId: number, cid: s
   const row = await findUpload(database, userId, storedSpelling(cid))
   if (!row) throw notFound()
   return toNft(row, storedSpelling(cid))
+}
+
+/** Which of the users hold which of the contents, by user, under the CIDs they stored them with; also what they deleted lately. */
+export async function listHolders(
+  db: Db,
+  wanted: { contentIds: readonly number[]; userIds: readonly number[] },
+): Promise<Map<number, string[]>> {
+  const cidsOf = new Map<number, string[]>()
+  for (const { userId, sourceCid } of await findHolders(db, wanted)) {
+    const cids = cidsOf.get(userId)
+    if (cids) cids.push(sourceCid)
+    else cidsOf.set(userId, [sourceCid])
+  }
+  return cidsOf
 }
 
 /** What anybody may know. @throws KeepsakeError `ERROR_INVALID_CID`, `NOT_FOUND` */
