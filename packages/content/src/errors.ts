@@ -18,6 +18,8 @@ export type ContentErrorCode =
   | 'LIMIT_EXCEEDED'
   /** Names, paths or values given by the caller are not usable. */
   | 'INVALID_INPUT'
+  /** A proof does not show what it is said to show. */
+  | 'INVALID_PROOF'
 
 /** The one error of this package. `cause` is kept; `message` may be shown to the person who sent the content. */
 export class ContentError extends Error {

@@ -98,6 +98,7 @@ const codeOfContentError: Record<ContentErrorCode, ErrorCode> = {
   PATH_NOT_FOUND: 'NOT_FOUND',
   LIMIT_EXCEEDED: 'PAYLOAD_TOO_LARGE',
   INVALID_INPUT: 'BAD_REQUEST',
+  INVALID_PROOF: 'BAD_REQUEST',
 }
 
 /** Codes of the operating system that mean "no room", whoever wrote. */

@@ -19,6 +19,7 @@ const statusOfContentError: Record<ContentErrorCode, number> = {
   BLOCK_NOT_FOUND: 404,
   PATH_NOT_FOUND: 404,
   INVALID_INPUT: 400,
+  INVALID_PROOF: 400,
   LIMIT_EXCEEDED: 400,
   UNSUPPORTED_CODEC: 400,
   UNSUPPORTED_HASH: 400,
