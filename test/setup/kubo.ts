@@ -121,7 +121,7 @@ async function ready(daemon: ChildProcess): Promise<{ rpcUrl: string; gatewayUrl
   let output = ''
   for (const stream of [daemon.stdout, daemon.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text))
   const urlAfter = (words: string) => {
-    const port = new RegExp(`${words}: /ip4/127.0.0.1/tcp/(\\d+)`).exec(output)?.[1]
+    const port = new RegExp(`${words} /ip4/127.0.0.1/tcp/(\\d+)`).exec(output)?.[1]
     return port === undefined ? undefined : `http://127.0.0.1:${port}`
   }
   for (const end = Date.now() + startTimeoutMs; Date.now() < end; await sleep(20)) {
