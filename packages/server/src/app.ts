@@ -19,6 +19,8 @@ import { closeUnusedConnections } from './http/unused-connections.ts'
 import { validateStrictly } from './http/validation.ts'
 import { collectRoutes } from './openapi/document.ts'
 import { openApiRoutes } from './openapi/routes.ts'
+import { openDelegates } from './pin-requests/delegates.ts'
+import { pinRequestRoutes } from './pin-requests/routes.ts'
 import type { Service } from './service.ts'
 import { checkComponents } from './status/health.ts'
 import { healthRoutes, statusRoutes } from './status/routes.ts'
@@ -75,6 +77,7 @@ function apiRoutes(service: Service, build: BuildInfo) {
       await json.register(openApiRoutes(components))
       await json.register(keyRoutes(components))
       await json.register(userRoutes(components))
+      await json.register(pinRequestRoutes({ ...components, delegates: openDelegates(service) }))
       await json.register(uploadRecordRoutes(components))
     })
   }

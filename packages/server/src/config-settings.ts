@@ -307,6 +307,38 @@ export const settings = {
     description: 'See `RATE_LIMIT_REQUESTS`.',
     initial: 10_000,
   }),
+  PIN_MAX_BYTES: integer(1, 64 * 1024 * GiB, {
+    section: 'Pins by CID',
+    description: 'Most bytes a DAG may have that is fetched for a pin by CID.',
+    initial: 31 * GiB,
+    initialText: '33285996544 (31 GiB)',
+  }),
+  PIN_MAX_BLOCKS: integer(1, 100_000_000, {
+    section: 'Pins by CID',
+    description: 'Most blocks such a DAG may have. A million of them take about 40 MB of memory while they are fetched.',
+    initial: 2_000_000,
+  }),
+  PIN_FETCHES: integer(1, 256, {
+    section: 'Pins by CID',
+    description: 'DAGs fetched at the same time.',
+    initial: 4,
+  }),
+  PIN_FETCHES_PER_USER: integer(1, 256, {
+    section: 'Pins by CID',
+    description: 'Of them, most for one account; what comes after waits.',
+    initial: 2,
+  }),
+  PIN_BLOCK_TIMEOUT_MS: integer(100, 3_600_000, {
+    section: 'Pins by CID',
+    description: 'How long to wait for a block before the attempt is broken off, and tried again later.',
+    initial: 60_000,
+  }),
+  PIN_GIVE_UP_MINUTES: integer(1, 525_600, {
+    section: 'Pins by CID',
+    description: 'How long to try to fetch a DAG before the pin has failed.',
+    initial: 24 * 60,
+    initialText: '1440 (a day)',
+  }),
   DELETE_GRACE_HOURS: integer(0, 87_600, {
     section: 'Limits',
     description: 'How long content that nobody holds any more is kept before its shards are deleted.',

@@ -1,10 +1,11 @@
 import { signInJobs } from './accounts/sign-in/jobs.ts'
 import { blockJobs } from './blocks/jobs.ts'
 import type { JobHandlers } from './jobs/worker.ts'
+import { pinRequestJobs } from './pin-requests/jobs.ts'
 import type { Service } from './service.ts'
 import { uploadJobs } from './uploads/jobs.ts'
 
 /** What each job of the pipeline does. */
 export function jobHandlers(service: Service): JobHandlers {
-  return { ...signInJobs(service), ...blockJobs(service), ...uploadJobs(service) }
+  return { ...signInJobs(service), ...blockJobs(service), ...uploadJobs(service), ...pinRequestJobs(service) }
 }

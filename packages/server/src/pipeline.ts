@@ -10,14 +10,17 @@
  *        └─ upload:deleted   nothing to do at once; the collector comes by the clock
  *
  *   sign-in-link:requested, invitation:made  a mail is to be sent ──► send-sign-in-link, send-invitation
- *   account:deleted   its uploads are nobody's ──► delete-uploads
+ *   account:deleted   its uploads and pins are nobody's ──► delete-uploads, delete-pin-requests
+ *
+ *   pin:requested   a CID is to be fetched ──► fetch-requests (in the peer's process) ──► shards ──► root:complete
  */
 export const pipeline = {
   'shard:indexed': ['complete-dag'],
   'root:complete': [],
   'sign-in-link:requested': ['send-sign-in-link'],
   'invitation:made': ['send-invitation'],
-  'account:deleted': ['delete-uploads'],
+  'account:deleted': ['delete-uploads', 'delete-pin-requests'],
+  'pin:requested': [{ sweep: 'fetch-requests' }],
 } as const satisfies Record<string, readonly (string | Sweep)[]>
 
 /**
@@ -35,15 +38,22 @@ export interface FactPayloads {
   'sign-in-link:requested': { linkId: string }
   'invitation:made': { invitationId: number }
   'account:deleted': { userId: number }
+  'pin:requested': { requestId: string }
 }
 
 /** Work by the clock, in UTC (crontab syntax of graphile-worker). */
 export const clock = [
   { at: '17 * * * *', job: 'collect-garbage' },
   { at: '37 * * * *', job: 'forget-sign-ins' },
+  { at: '* * * * *', job: 'settle-pin-requests' },
+  { at: '51 * * * *', job: 'forget-pin-requests' },
   { at: '43 3 * * *', job: 'compact-tallies' },
   { at: '29 4 * * 0', job: 'sweep-blobs' },
 ] as const
+
+/** Jobs that need the IPFS network: the peer's process runs them, and no other. */
+export const networkJobs = ['fetch-requests'] as const satisfies readonly JobName[]
+export type NetworkJobName = (typeof networkJobs)[number]
 
 export type FactName = keyof typeof pipeline
 type NameOf<J> = J extends Sweep ? J['sweep'] : J

@@ -21,6 +21,8 @@ export interface RouteRules {
   ucan?: true
   /** For routes of the website's own pages, which take a session and never a key: whether one is needed, and whose. */
   session?: 'optional' | 'needed' | 'admin'
+  /** How the facade spells its errors, where it is not the native API. */
+  dialect?: 'pinning'
   /** Codes the route itself may answer, beside those that follow from the above. */
   errors?: readonly ErrorCode[]
 }

@@ -34,20 +34,32 @@ export async function requireRoom(
   }
 }
 
+/** Refuses an account that is full. @throws KeepsakeError `ERROR_STORAGE_LIMIT` */
+export async function requireNotFull({ kysely }: Db, { userId, storageLimitBytes }: Limited, what: string): Promise<void> {
+  if (storageLimitBytes === null) return
+  const { rows } = await sql<{ used: number }>`select storage_use(${userId}) as used`.execute(kysely)
+  const { used } = rows[0]!
+  if (used >= storageLimitBytes) throw overLimit(storageLimitBytes, used, what)
+}
+
 /**
  * Holds accounts with a limit to it, in the transaction that entered their uploads: uploads of one account are measured one after another, so
  * many at once cannot go over it together.
  *
  * @throws KeepsakeError `ERROR_STORAGE_LIMIT`
  */
-export async function requireWithinLimits({ kysely }: Db, callers: readonly Limited[]): Promise<void> {
+export async function requireWithinLimits(db: Db, callers: readonly Limited[]): Promise<void> {
   const ids = [...new Set(callers.filter((caller) => caller.storageLimitBytes !== null).map(({ userId }) => userId))]
-  if (ids.length === 0) return
+  if (ids.length > 0) await requireUsersWithinLimits(db, ids, 'that includes this upload, which was not kept')
+}
+
+/** The same of users of whom it is not known whether they have a limit. @throws KeepsakeError `ERROR_STORAGE_LIMIT` */
+export async function requireUsersWithinLimits({ kysely }: Db, ids: readonly number[], what: string): Promise<void> {
   // Measured only after the lock is held: a query sees what was committed when it began. Rows that refer to the user need no such lock.
   await sql`select from "user" where id = any(${ids}::bigint[]) order by id for no key update`.execute(kysely)
   const { rows } = await sql<{ limitBytes: number; usedBytes: number }>`
     select storage_limit_bytes as "limitBytes", storage_use(id) as "usedBytes" from "user"
     where id = any(${ids}::bigint[]) and storage_use(id) > storage_limit_bytes`.execute(kysely)
   const [over] = rows
-  if (over) throw overLimit(over.limitBytes, over.usedBytes, 'that includes this upload, which was not kept')
+  if (over) throw overLimit(over.limitBytes, over.usedBytes, what)
 }

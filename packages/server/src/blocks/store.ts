@@ -160,6 +160,11 @@ export async function saveWalk(
   })
 }
 
+/** Whether anybody holds a content, or did until lately: by an upload, or by a pin. */
+const isHeld = (unheldSince: Date) => sql`(
+  exists (select from upload u where u.content_id = content.id and (u.deleted_at is null or u.deleted_at >= ${unheldSince}))
+  or exists (select from pin_request p where p.content_id = content.id and (p.released_at is null or p.released_at >= ${unheldSince})))`
+
 /**
  * Deletes up to `limit` contents whose last holder left before `unheldSince`, with the deleted uploads that named them.
  * Gives back how many.
@@ -168,15 +173,17 @@ export async function forgetContents({ kysely }: Db, unheldSince: Date, limit: n
   return await kysely.transaction().execute(async (tx) => {
     const { rows } = await sql<{ id: number }>`
       select id from content
-      where exists (select from upload u where u.content_id = content.id and u.deleted_at < ${unheldSince})
-        and not exists (select from upload u where u.content_id = content.id and (u.deleted_at is null or u.deleted_at >= ${unheldSince}))
+      where id in (
+          select content_id from upload where deleted_at < ${unheldSince}
+          union select content_id from pin_request where released_at < ${unheldSince} and content_id is not null)
+        and not ${isHeld(unheldSince)}
       limit ${limit} for update skip locked`.execute(tx)
     const ids = rows.map(({ id }) => id)
     // Somebody may have stored the content again between the look and the lock; then it is held, and stays.
     await sql`delete from upload where content_id = any(${ids}::bigint[]) and deleted_at < ${unheldSince}`.execute(tx)
-    await sql`delete from content where id = any(${ids}::bigint[]) and not exists (select from upload u where u.content_id = content.id)`.execute(
-      tx,
-    )
+    await sql`delete from pin_request where content_id = any(${ids}::bigint[]) and deleted_at < ${unheldSince}`.execute(tx)
+    // What is left of a pin that failed loses its content, and stays to tell why.
+    await sql`delete from content where id = any(${ids}::bigint[]) and not ${isHeld(unheldSince)}`.execute(tx)
     return ids.length
   })
 }

@@ -184,6 +184,32 @@ export interface StorageTallyTable {
   bytes: number
 }
 
+export type PinStatus = 'queued' | 'pinning' | 'pinned' | 'failed'
+
+export interface PinRequestTable {
+  id: string
+  user_id: number
+  content_id: number | null
+  cid: string
+  root: Uint8Array
+  name: string | null
+  origins: string[]
+  meta: JSONColumnType<Record<string, string>, string, string>
+  status: Generated<PinStatus>
+  reason: string | null
+  blocks: Generated<number>
+  bytes: Generated<number>
+  held_bytes: Generated<number>
+  attempts: Generated<number>
+  next_attempt_at: Generated<Date>
+  give_up_at: Date
+  lease: string | null
+  leased_until: Date | null
+  created_at: Date
+  released_at: Date | null
+  deleted_at: Date | null
+}
+
 export interface Schema {
   user: UserTable
   api_key: ApiKeyTable
@@ -204,4 +230,5 @@ export interface Schema {
   invitation: InvitationTable
   set_up: SetUpTable
   storage_tally: StorageTallyTable
+  pin_request: PinRequestTable
 }

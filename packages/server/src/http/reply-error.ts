@@ -24,22 +24,31 @@ export function failure(error: KeepsakeError): Failure {
   return { ok: false, error: { code: error.nativeCode, message: error.message } }
 }
 
-/** The renderer of the native API: JSON with a code and a sentence; what is not a client's mistake goes to the log with its cause. */
-export async function replyError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const error = asKeepsakeError(thrown)
-  if (error.status >= 500) request.log.error({ err: error }, error.message)
-  else request.log.debug({ code: error.code, cause: error.cause }, error.message)
-  reply.code(error.status).type('application/json;charset=UTF-8')
-  const isBodyUnderWay = !request.raw.complete && !request.raw.destroyed
-  return await (isBodyUnderWay ? replyAmidBody(request, reply, failure(error)) : reply.send(failure(error)))
+/** How a facade shows an error. */
+export type RenderError = (error: KeepsakeError) => { status: number; body: object }
+
+/** An error handler for JSON facades; what is not a client's mistake goes to the log with its cause. */
+export function errorReplier(render: RenderError) {
+  return async (thrown: unknown, request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const error = asKeepsakeError(thrown)
+    if (error.status >= 500) request.log.error({ err: error }, error.message)
+    else request.log.debug({ code: error.code, cause: error.cause }, error.message)
+    const { status, body } = render(error)
+    reply.code(status).type('application/json;charset=UTF-8')
+    const isBodyUnderWay = !request.raw.complete && !request.raw.destroyed
+    return await (isBodyUnderWay ? replyAmidBody(request, reply, body) : reply.send(body))
+  }
 }
+
+/** The renderer of the native API: a code and a sentence. */
+export const replyError = errorReplier((error) => ({ status: error.status, body: failure(error) }))
 
 /**
  * Answers while the client still sends. The connection cannot be used again; but closing it at once would reset it, and a client that
  * writes first and reads later would never see the answer. So the answer is given whole (its length is known), and the end of the
  * connection waits until the rest of the body came and was thrown away, the client left, or `drainMs` passed.
  */
-function replyAmidBody({ raw }: FastifyRequest, reply: FastifyReply, body: Failure): FastifyReply {
+function replyAmidBody({ raw }: FastifyRequest, reply: FastifyReply, body: object): FastifyReply {
   const bytes = Buffer.from(JSON.stringify(body))
   raw.resume()
   async function* lingering() {

@@ -3,14 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { TaskList, WorkerPool } from 'graphile-worker'
 import { Logger, parseCronItems, run, runMigrations } from 'graphile-worker'
 import type { Database } from '../database/database.ts'
-import type { JobName } from '../pipeline.ts'
+import type { JobName, NetworkJobName } from '../pipeline.ts'
 import { clock } from '../pipeline.ts'
 import { releaseJobsOfTheDead, showLife } from './life-sign.ts'
 import { releaseOnce } from './release-once.ts'
 
 /** Does one kind of job. Idempotent: it may run again after it has run, and beside itself. */
 export type JobHandler = (payload: unknown, signal: AbortSignal | undefined) => Promise<void>
-export type JobHandlers = Record<JobName, JobHandler>
+/** Every job that any worker can do. */
+export type JobHandlers = Record<Exclude<JobName, NetworkJobName>, JobHandler>
+/** Those that only the peer's process can do. */
+export type NetworkJobHandlers = Record<NetworkJobName, JobHandler>
 
 export interface JobLog {
   info(object: object, message: string): void
@@ -37,7 +40,8 @@ const restartDelayMs = 500
 
 interface WorkerOptions {
   database: Pick<Database, 'pool'>
-  handlers: JobHandlers
+  /** Jobs of other names wait for a worker that has a handler for them. */
+  handlers: JobHandlers | NetworkJobHandlers
   log: JobLog
 }
 
@@ -120,7 +124,7 @@ async function beginSession({ database, handlers, log }: WorkerOptions): Promise
   }
 }
 
-function taskList(handlers: JobHandlers, log: JobLog): TaskList {
+function taskList(handlers: WorkerOptions['handlers'], log: JobLog): TaskList {
   const tasks: TaskList = {}
   for (const [name, handle] of Object.entries(handlers)) {
     tasks[name] = async (payload, { job, abortSignal }) => {

@@ -1,10 +1,12 @@
 import { STATUS_CODES } from 'node:http'
 import { Failure } from '@keepsake/api/errors.ts'
+import { PinningFailure } from '@keepsake/api/pinning.ts'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import Type from 'typebox'
 import { scopesWith } from '../accounts/authenticate.ts'
 import type { RouteRules } from '../accounts/guard.ts'
 import { type ErrorCode, nativeCodeOf, statusOfCode } from '../errors.ts'
+import { pinningReasonOf, pinningStatusOf } from '../pin-requests/failure.ts'
 
 type Responses = Record<string, object>
 
@@ -62,13 +64,31 @@ function answer(status: string, given: { content?: object; headers?: object }): 
   return { description: STATUS_CODES[status], ...(headers && { headers }), ...(given.content ? schema : inJson(schema)) }
 }
 
-/** Failures by status. Plain mistakes have one code of their own on this API, whatever they are. */
-function failures(codes: readonly ErrorCode[]): Responses {
-  const byStatus = Map.groupBy(codes, (code) => statusOfCode[code])
+interface Dialect {
+  schema: object
+  statusOf(code: ErrorCode): number
+  nameOf(code: ErrorCode): string
+  /** What the name of an error is called there. */
+  word: string
+}
+
+const nativeDialect: Dialect = {
+  schema: Failure,
+  statusOf: (code) => statusOfCode[code],
+  nameOf: nativeCodeOf,
+  word: 'code',
+}
+const dialects: Record<NonNullable<RouteRules['dialect']>, Dialect> = {
+  pinning: { schema: PinningFailure, statusOf: pinningStatusOf, nameOf: pinningReasonOf, word: 'reason' },
+}
+
+/** Failures by status. Plain mistakes have one code of their own on the native API, whatever they are. */
+function failures(codes: readonly ErrorCode[], { schema, statusOf, nameOf, word }: Dialect): Responses {
+  const byStatus = Map.groupBy(codes, statusOf)
   const entries = [...byStatus].map(([status, ofStatus]) => {
-    const names = [...new Set(ofStatus.map((code) => `\`${nativeCodeOf(code)}\``))].join(', ')
+    const names = [...new Set(ofStatus.map((code) => `\`${nameOf(code)}\``))].join(', ')
     const headers = status === 429 && { headers: { 'Retry-After': Type.Integer({ description: 'Seconds to wait.' }) } }
-    return [String(status), { ...inJson(Failure), ...headers, description: `Error code ${names}.` }] as const
+    return [String(status), { ...inJson(schema), ...headers, description: `Error ${word} ${names}.` }] as const
   })
   return Object.fromEntries(entries)
 }
@@ -102,6 +122,8 @@ export function documentRules({ schema, route }: { schema: FastifySchema; route:
     ...schema,
     security: schema.security ?? security,
     description: [schema.description, schema.security ? undefined : sentence].filter(Boolean).join('\n\n'),
-    response: isGuarded ? { ...responses, ...failures(errorsOf(rules, schema)) } : responses,
+    response: isGuarded
+      ? { ...responses, ...failures(errorsOf(rules, schema), rules.dialect ? dialects[rules.dialect] : nativeDialect) }
+      : responses,
   }
 }

@@ -78,6 +78,11 @@ describe('the description of the API', () => {
         'get /api/user/tags',
         'get /api/version',
         'get /api/stats',
+        'get /api/pins',
+        'post /api/pins',
+        'get /api/pins/{requestid}',
+        'post /api/pins/{requestid}',
+        'delete /api/pins/{requestid}',
       ]),
     )
   })
@@ -186,6 +191,9 @@ describe('the page', () => {
       'renameUpload',
       'revokeKey',
       'createRootUcan',
+      'getPin',
+      'replacePin',
+      'deletePin',
     ])
     let count = 0
     // What changes an account needs somebody who is signed in, or an answer that only he can give.
