@@ -65,3 +65,10 @@ export async function* inPieces(bytes: Uint8Array, next: () => number): AsyncGen
     at += length
   }
 }
+
+/** Everything a walk gives. */
+export async function listAll<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of source) all.push(item)
+  return all
+}
