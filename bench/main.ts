@@ -1,18 +1,26 @@
-// npm run bench -- upload|directory|small|read|list: measures a server started for it, on loopback, with fsync on, and prints each result beside a
+// npm run bench -- upload|directory|small|read|list|routing: measures a server started for it, on loopback, with fsync on, and prints each result beside a
 // physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
 import { benchDirectory } from './directory.ts'
 import { benchList } from './list.ts'
 import { benchRead } from './read.ts'
+import { benchRouting } from './routing.ts'
 import { benchSmall } from './small.ts'
 import { benchUpload } from './upload.ts'
 
-const benches = { upload: benchUpload, directory: benchDirectory, small: benchSmall, read: benchRead, list: benchList }
+const benches = {
+  upload: benchUpload,
+  directory: benchDirectory,
+  small: benchSmall,
+  read: benchRead,
+  list: benchList,
+  routing: benchRouting,
+}
 
 const [name, ...args] = process.argv.slice(2)
 const bench = benches[name as keyof typeof benches]
 if (!bench) {
   process.stderr.write(
-    `Usage: npm run bench -- ${Object.keys(benches).join('|')}\n  upload --huge also stores 8 GiB; list --rows N fills N uploads (1000000)\n`,
+    `Usage: npm run bench -- ${Object.keys(benches).join('|')}\n  upload --huge also stores 8 GiB; list and routing --rows N fill N uploads, N roots (1000000)\n`,
   )
   process.exitCode = 2
 } else {

@@ -21,6 +21,9 @@ import { collectRoutes } from './openapi/document.ts'
 import { openApiRoutes } from './openapi/routes.ts'
 import { openDelegates } from './pin-requests/delegates.ts'
 import { pinRequestRoutes } from './pin-requests/routes.ts'
+import { gatewayUrlOf } from './routing/gateway-url.ts'
+import { ownPeers } from './routing/own-peers.ts'
+import { routingRoutes } from './routing/routes.ts'
 import type { Service } from './service.ts'
 import { checkComponents } from './status/health.ts'
 import { healthRoutes, statusRoutes } from './status/routes.ts'
@@ -89,6 +92,11 @@ function routeUrl(request: IncomingMessage, gateway: GatewayConfig): string {
   return gatewayUrl(request.headers, url, gateway) ?? apiHostUrl(request, url)
 }
 
+/** Whom delegated routing names as the provider of what is here. */
+function ownPeersOf({ config, didSeed }: Service, { server }: FastifyInstance): ReturnType<typeof ownPeers> {
+  return ownPeers({ gatewayUrl: () => gatewayUrlOf(config, server.address()), livePeers: async () => [], didSeed })
+}
+
 /** Every HTTP face of one service, not listening yet. */
 export async function createApp(service: Service, build: BuildInfo): Promise<FastifyInstance> {
   const { GATEWAY_HOST: host, TRUST_PROXY } = service.config
@@ -119,6 +127,12 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
   closeUnusedConnections(app as unknown as FastifyInstance)
   await collectRoutes(app as unknown as FastifyInstance, { config: service.config, build })
   await app.register(gatewayRoutes({ blocks: service.blocks, config: gateway }))
+  await app.register(
+    routingRoutes({ blocks: service.blocks, ownPeers: ownPeersOf(service, app as unknown as FastifyInstance) }),
+    {
+      prefix: '/routing/v1',
+    },
+  )
   await app.register(website.routes)
   await app.register(healthRoutes({ ...service, build }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })

@@ -82,6 +82,7 @@ export function openBlocks({ database, blobs }: Components): Blocks {
   }
 
   const has = async (cids: readonly CID[]) => {
+    if (cids.length === 1) return [isIdentity(cids[0] as CID) || (await finder.find(cids[0] as CID)).length > 0]
     const places = await finder.findMany(cids.filter((cid) => !isIdentity(cid)))
     return cids.map((cid) => isIdentity(cid) || places.has(cid))
   }

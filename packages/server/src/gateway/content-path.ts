@@ -1,5 +1,5 @@
+import { findCid } from '@keepsake/content/hash/cid-text.ts'
 import type { CID } from 'multiformats/cid'
-import { findCid } from './cid-label.ts'
 import { GatewayError } from './errors.ts'
 import type { Namespace } from './origin.ts'
 

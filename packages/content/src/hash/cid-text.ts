@@ -1,0 +1,23 @@
+import { base16, base16upper } from 'multiformats/bases/base16'
+import { base32, base32upper } from 'multiformats/bases/base32'
+import { base36, base36upper } from 'multiformats/bases/base36'
+import { base58btc } from 'multiformats/bases/base58'
+import { base64url } from 'multiformats/bases/base64'
+import { CID } from 'multiformats/cid'
+
+const bases = [base32, base32upper, base36, base36upper, base58btc, base16, base16upper, base64url]
+const decoderOf = new Map(bases.map((base) => [base.prefix as string, base.decoder]))
+
+/** Characters; the longest CID in use, a sha2-512 in base16, has 139. Decoding takes time that grows with the square of the length. */
+const maxLength = 512
+
+/** Reads a CID in any base in use; undefined where the text is not one. */
+export function findCid(text: string): CID | undefined {
+  if (text.length > maxLength) return undefined
+  try {
+    const decoder = text.startsWith('Qm') ? undefined : decoderOf.get(text.slice(0, 1))
+    return decoder ? CID.parse(text, decoder) : CID.parse(text)
+  } catch {
+    return undefined
+  }
+}
