@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import type { Filters } from './filters.ts'
 
 /** A way to get blocks from this server. */
@@ -34,13 +33,4 @@ export function recordsOf(peers: readonly OwnPeer[], filters: Filters): PeerReco
     if (addresses === undefined) return []
     return [{ Schema: 'peer', ID: id, Addrs: addresses, Protocols: wanted.map(({ protocol }) => protocol) }]
   })
-}
-
-/** An `http(s)` address as a multiaddr: `https://example.org` is `/dns/example.org/tcp/443/https`. */
-export function httpMultiaddr(url: string): string {
-  const { protocol, hostname, port } = new URL(url)
-  const scheme = protocol.slice(0, -1)
-  const host = hostname.replace(/^\[|\]$/g, '')
-  const kind = { 0: 'dns', 4: 'ip4', 6: 'ip6' }[isIP(host)] ?? 'dns'
-  return `/${kind}/${host}/tcp/${port || (scheme === 'https' ? 443 : 80)}/${scheme}`
 }

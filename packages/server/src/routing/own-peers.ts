@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { ed25519Key, peerIdText } from '@keepsake/content/name/key.ts'
-import { httpMultiaddr, type OwnPeer } from './offers.ts'
+import { httpMultiaddr } from '../network/http-multiaddr.ts'
+import type { OwnPeer } from './offers.ts'
 
 /** A node of ours on the IPFS network. */
 export interface LivePeer {
