@@ -89,10 +89,28 @@ export const ListQuery = Type.Object({
       description: 'From the `Link: rel="next"` header of the page before. Stays correct while new uploads arrive.',
     }),
   ),
+  sort: Type.Optional(
+    Type.String({
+      description: '`newest` (when absent), `oldest`, `name` (numbers by their value: 2 before 10), `largest` or `smallest`.',
+      examples: ['name'],
+    }),
+  ),
   name: Type.Optional(Type.String({ description: 'Only uploads whose name contains this, in any case.' })),
   cid: Type.Optional(Type.String({ description: 'Only uploads of this CID, in any spelling; comma-separated for several.' })),
 })
 export type ListQuery = Type.Static<typeof ListQuery>
+
+/** Several of one's own uploads. */
+export const CidList = Type.Object(
+  {
+    cids: Type.Array(Type.String(), {
+      description: 'At most 1,000.',
+      examples: [['bafkreidvbhs33ighmljlvr7zbv2ywwzcmp5adtf4kqvlly67cy56bdtmve']],
+    }),
+  },
+  { title: 'CidList' },
+)
+export type CidList = Type.Static<typeof CidList>
 
 /** Answer of POST /store. */
 export const Token = Type.Object(

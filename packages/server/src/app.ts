@@ -30,6 +30,7 @@ import { healthRoutes, statusRoutes } from './status/routes.ts'
 import { timelineRoutes } from './status/timeline-routes.ts'
 import type { BuildInfo } from './status/version.ts'
 import { timelineSources } from './timeline.ts'
+import { manyUploadRoutes } from './uploads/many-routes.ts'
 import { uploadReaders } from './uploads/readers.ts'
 import { uploadRecorder } from './uploads/record.ts'
 import { uploadRecordRoutes, uploadRoutes } from './uploads/routes.ts'
@@ -82,6 +83,7 @@ function apiRoutes(service: Service, build: BuildInfo) {
       await json.register(userRoutes(components))
       await json.register(pinRequestRoutes({ ...components, delegates: openDelegates(service) }))
       await json.register(uploadRecordRoutes(components))
+      await json.register(manyUploadRoutes(components))
     })
   }
 }

@@ -2,7 +2,7 @@ import type { ListQuery, Nft } from '@keepsake/api/nft.ts'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import { parseCid } from './cid-spelling.ts'
-import type { Cursor } from './store.ts'
+import { encodeCursor, type ListOrderName, listOrders, parseCursor } from './list-order.ts'
 import { countUploads, listUploads } from './store.ts'
 import { toNft } from './uploads.ts'
 
@@ -44,17 +44,11 @@ function parseBefore(text: string | undefined): Date | undefined {
   return date
 }
 
-function encodeCursor({ createdAt, id }: Cursor): string {
-  return `${createdAt.getTime().toString(36)}.${id.toString(36)}`
-}
-
-function parseCursor(text: string | undefined): Cursor | undefined {
-  if (text === undefined || text === '') return undefined
-  const [time, id] = /^[0-9a-z]{1,11}\.[0-9a-z]{1,11}$/.test(text) ? text.split('.').map((part) => Number.parseInt(part, 36)) : []
-  const createdAt = new Date(time ?? Number.NaN)
-  if (id === undefined || !Number.isSafeInteger(id) || Number.isNaN(createdAt.getTime()))
-    throw invalidParams('cursor is not one of ours')
-  return { createdAt, id }
+function parseOrder(text: string | undefined): ListOrderName {
+  const order = text || 'newest'
+  if (!Object.hasOwn(listOrders, order))
+    throw invalidParams(`expected sort to be one of ${Object.keys(listOrders).join(', ')}, got "${order}"`)
+  return order as ListOrderName
 }
 
 function parseCids(text: string | undefined): Uint8Array[] | undefined {
@@ -77,7 +71,7 @@ function single(value: unknown): string | undefined {
 }
 
 /**
- * A page of a user's live uploads, newest first.
+ * A page of a user's live uploads, newest first unless sorted otherwise.
  *
  * `before` is inclusive, as it was on nft.storage, so walking by it shows the last entry of a page again; `cursor` does not.
  *
@@ -91,15 +85,17 @@ export async function listOwnUploads({ database }: { database: Db }, userId: num
     nameContains: parseName(single(query.name)),
     cids: parseCids(single(query.cid)),
   }
-  const after = parseCursor(single(query.cursor))
+  const order = parseOrder(single(query.sort))
+  const cursor = single(query.cursor)
+  const after = cursor ? parseCursor(order, cursor) : undefined
   // One more than asked for tells whether there is another page.
   const [rows, count] = await Promise.all([
-    listUploads(database, { ...filter, after, limit: limit + 1 }),
+    listUploads(database, { ...filter, order: listOrders[order], after, limit: limit + 1 }),
     countUploads(database, filter),
   ])
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
-  const next = rows.length > limit && last ? nextQuery(query, encodeCursor(last)) : undefined
+  const next = rows.length > limit && last ? nextQuery(query, encodeCursor(order, last)) : undefined
   return { uploads: shown.map((row) => toNft(row)), count, next }
 }
 

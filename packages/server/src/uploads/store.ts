@@ -3,6 +3,7 @@ import type { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import type { UploadType } from '../database/schema.ts'
 import { tellContentsChanged } from '../jobs/content-changes.ts'
+import type { Cursor, ListOrder } from './list-order.ts'
 
 /** One upload joined with what it is a claim on. */
 export interface UploadRow {
@@ -93,16 +94,11 @@ export async function findUpload({ kysely }: Db, userId: number, sourceCid: stri
   return rows[0]
 }
 
-/** A place in a list ordered newest first: the entry after which the next page begins. */
-export interface Cursor {
-  createdAt: Date
-  id: number
-}
-
 export interface ListFilter {
   userId: number
   /** Created then or earlier. */
   before?: Date | undefined
+  order: ListOrder
   after?: Cursor | undefined
   nameContains?: string | undefined
   /** CIDv1 in binary; any of them. */
@@ -110,7 +106,9 @@ export interface ListFilter {
   limit: number
 }
 
-function conditions(filter: Omit<ListFilter, 'limit' | 'after'>): RawBuilder<unknown> {
+type Matching = Omit<ListFilter, 'limit' | 'after' | 'order'>
+
+function conditions(filter: Matching): RawBuilder<unknown> {
   const parts = [sql`upload.user_id = ${filter.userId} and upload.deleted_at is null`]
   if (filter.before) parts.push(sql`upload.created_at <= ${filter.before}`)
   if (filter.nameContains) parts.push(sql`upload.name ilike ${`%${filter.nameContains.replace(/[\\%_]/g, '\\$&')}%`}`)
@@ -118,17 +116,20 @@ function conditions(filter: Omit<ListFilter, 'limit' | 'after'>): RawBuilder<unk
   return sql.join(parts, sql` and `)
 }
 
-export async function listUploads({ kysely }: Db, filter: ListFilter): Promise<UploadRow[]> {
-  const after = filter.after ? sql`and (upload.created_at, upload.id) < (${filter.after.createdAt}, ${filter.after.id})` : sql``
-  const { rows } = await sql<UploadRow>`
-    select ${rowColumns} from upload join content on content.id = upload.content_id
+export async function listUploads({ kysely }: Db, filter: ListFilter): Promise<(UploadRow & Cursor)[]> {
+  const { key, keyText, parseKey, isDescending } = filter.order
+  const direction = isDescending ? sql`desc` : sql`asc`
+  const beyond = isDescending ? sql`<` : sql`>`
+  const after = filter.after ? sql`and (${key}, upload.id) ${beyond} (${parseKey(filter.after.key)}, ${filter.after.id})` : sql``
+  const { rows } = await sql<UploadRow & Cursor>`
+    select ${rowColumns}, ${keyText} as key from upload join content on content.id = upload.content_id
     where ${conditions(filter)} ${after}
-    order by upload.created_at desc, upload.id desc limit ${filter.limit}`.execute(kysely)
+    order by ${key} ${direction}, upload.id ${direction} limit ${filter.limit}`.execute(kysely)
   return rows
 }
 
 /** How many live uploads match, over all pages. */
-export async function countUploads({ kysely }: Db, filter: Omit<ListFilter, 'limit' | 'after'>): Promise<number> {
+export async function countUploads({ kysely }: Db, filter: Matching): Promise<number> {
   const isPlain = filter.nameContains === undefined && filter.cids === undefined
   const query = isPlain
     ? countByTally(filter.userId, filter.before)
@@ -156,7 +157,25 @@ function countByTally(userId: number, before: Date | undefined) {
 
 /** Soft, and by the exact spelling. False where there is no such live upload. */
 export async function markDeleted(db: Db, userId: number, sourceCid: string): Promise<boolean> {
-  return await deleteWhere(db, sql`user_id = ${userId} and source_cid = ${sourceCid} and deleted_at is null`)
+  return (await markManyDeleted(db, userId, [sourceCid])).length > 0
+}
+
+/** The same for many at once. Gives those that were live. */
+export async function markManyDeleted(db: Db, userId: number, sourceCids: readonly string[]): Promise<string[]> {
+  return await setDeleted(
+    db,
+    sql`user_id = ${userId} and source_cid = any(${sourceCids}::text[]) and deleted_at is null`,
+    new Date(),
+  )
+}
+
+/** Brings deleted uploads back, as long as their contents are not forgotten. Gives those that were. */
+export async function unmarkDeleted(db: Db, userId: number, sourceCids: readonly string[]): Promise<string[]> {
+  return await setDeleted(
+    db,
+    sql`user_id = ${userId} and source_cid = any(${sourceCids}::text[]) and deleted_at is not null`,
+    null,
+  )
 }
 
 /** So many in one transaction, so that an account with millions of uploads holds nobody up. */
@@ -165,48 +184,48 @@ const deletedAtOnce = 5_000
 /** Deletes some of a user's uploads, as `markDeleted` does. False when none are left. */
 export async function markAllDeleted(db: Db, userId: number): Promise<boolean> {
   const live = sql`user_id = ${userId} and deleted_at is null`
-  return await deleteWhere(
-    db,
-    sql`id in (select id from upload where ${live} order by id limit ${deletedAtOnce}) and deleted_at is null`,
-  )
+  const some = sql`id in (select id from upload where ${live} order by id limit ${deletedAtOnce}) and deleted_at is null`
+  return (await setDeleted(db, some, new Date())).length > 0
 }
 
 /**
  * Contents are locked before the uploads of them, and in the order of their CIDs, as whoever uploads does it: the tallies lock them anyway,
  * and locked the other way round, a delete and an upload of the same bytes would wait for each other.
  */
-async function deleteWhere({ kysely }: Db, condition: RawBuilder<unknown>): Promise<boolean> {
-  const now = new Date()
+async function setDeleted({ kysely }: Db, condition: RawBuilder<unknown>, deletedAt: Date | null): Promise<string[]> {
   return await changeWatched(
     { kysely },
     sql`
     with held as materialized (
       select id from content where id in (select content_id from upload where ${condition}) order by cid for share
     )
-    update upload set deleted_at = ${now}, updated_at = ${now}
+    update upload set deleted_at = ${deletedAt}::timestamptz, updated_at = ${new Date()}
     where ${condition} and content_id in (select id from held)`,
   )
 }
 
 /** False where there is no such live upload. */
 export async function renameUpload(db: Db, userId: number, sourceCid: string, name: string): Promise<boolean> {
-  return await changeWatched(
+  const renamed = await changeWatched(
     db,
     sql`update upload set name = ${name}, updated_at = ${new Date()}
       where user_id = ${userId} and source_cid = ${sourceCid} and deleted_at is null`,
   )
+  return renamed.length > 0
 }
 
-/** Changes uploads and tells whoever watches them. False where there was none to change. */
-async function changeWatched({ kysely }: Db, update: RawBuilder<unknown>): Promise<boolean> {
-  return await kysely.transaction().execute(async (tx) => {
-    const { rows } = await sql<{ contentId: number }>`${update} returning content_id as "contentId"`.execute(tx)
+/** Changes uploads in the caller's transaction, or in one of its own, and tells whoever watches them. Gives which it were. */
+async function changeWatched({ kysely }: Db, update: RawBuilder<unknown>): Promise<string[]> {
+  const change = async (tx: Db['kysely']) => {
+    const { rows } = await sql<{ contentId: number; sourceCid: string }>`
+      ${update} returning content_id as "contentId", source_cid as "sourceCid"`.execute(tx)
     await tellContentsChanged(
       { kysely: tx },
       rows.map(({ contentId }) => contentId),
     )
-    return rows.length > 0
-  })
+    return rows.map(({ sourceCid }) => sourceCid)
+  }
+  return kysely.isTransaction ? await change(kysely) : await kysely.transaction().execute(change)
 }
 
 export async function findHolders(

@@ -1,11 +1,13 @@
 import type { Check, Nft } from '@keepsake/api/nft.ts'
 import { CID } from 'multiformats/cid'
+import type { Caller } from '../accounts/authenticate.ts'
+import { requireWithinLimits } from '../accounts/storage-limit.ts'
 import type { Db } from '../database/database.ts'
 import type { UploadType } from '../database/schema.ts'
 import { KeepsakeError } from '../errors.ts'
 import { parseCid, storedSpelling } from './cid-spelling.ts'
 import type { ContentStanding, UploadRow } from './store.ts'
-import { findContent, findHolders, findUpload, markDeleted, renameUpload } from './store.ts'
+import { findContent, findHolders, findUpload, markDeleted, markManyDeleted, renameUpload, unmarkDeleted } from './store.ts'
 
 interface Components {
   database: Db
@@ -84,6 +86,34 @@ export async function checkContent({ database }: Components, cid: string): Promi
 /** The upload disappears from its owner's list at once; the content stays for whoever else holds it. */
 export async function deleteUpload({ database }: Components, userId: number, cid: string): Promise<void> {
   if (!(await markDeleted(database, userId, storedSpelling(cid)))) throw notFound()
+}
+
+/** Most uploads deleted or brought back in one call: one transaction, and an answer that is read at once. */
+const maxAtOnce = 1_000
+
+function storedSpellings(cids: readonly string[]): string[] {
+  if (cids.length > maxAtOnce)
+    throw new KeepsakeError('BAD_REQUEST', `At most ${maxAtOnce} CIDs in one call, got ${cids.length}.`)
+  return cids.map((cid) => storedSpelling(cid))
+}
+
+/** Deletes many. Gives those that were there. @throws KeepsakeError `BAD_REQUEST`, `ERROR_INVALID_CID` */
+export async function deleteUploads({ database }: Components, userId: number, cids: readonly string[]): Promise<string[]> {
+  return await markManyDeleted(database, userId, storedSpellings(cids))
+}
+
+/**
+ * Brings back what was deleted, where the collector has not forgotten it yet. Gives those that are back.
+ *
+ * @throws KeepsakeError `BAD_REQUEST`, `ERROR_INVALID_CID`, `ERROR_STORAGE_LIMIT`
+ */
+export async function restoreUploads({ database }: Components, caller: Caller, cids: readonly string[]): Promise<string[]> {
+  const spellings = storedSpellings(cids)
+  return await database.kysely.transaction().execute(async (kysely) => {
+    const restored = await unmarkDeleted({ kysely }, caller.userId, spellings)
+    await requireWithinLimits({ kysely }, [caller])
+    return restored
+  })
 }
 
 export const maxNameLength = 1024

@@ -1,9 +1,11 @@
 import type { Nft } from '@keepsake/api/nft.ts'
-import { useCallback, useState } from 'react'
+import type { Timeline as Told } from '@keepsake/api/timeline.ts'
+import { type ReactNode, useCallback, useState } from 'react'
 import { Link, useLocation, useParams } from 'wouter'
 import { call } from '../api/call.ts'
 import { CallFailure } from '../api/failure.ts'
-import { useResource } from '../api/use-resource.ts'
+import { useLive } from '../api/use-live.ts'
+import { type Loaded, useResource } from '../api/use-resource.ts'
 import { type ContentKind, kindNames, kindOf } from '../files/content-kind.ts'
 import { downloadUrl, ipfsUrl, openUrl } from '../files/content-links.ts'
 import { DeleteDialog } from '../files/delete-dialog.tsx'
@@ -19,7 +21,7 @@ import { Empty } from '../ui/empty.tsx'
 import { formatBytes } from '../ui/format.ts'
 import { FailureNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
-import { PageSkeleton } from '../ui/skeleton.tsx'
+import { PageSkeleton, Skeleton } from '../ui/skeleton.tsx'
 import { CheckYourself } from './check-yourself.tsx'
 import { Preview } from './preview.tsx'
 import { Timeline } from './timeline.tsx'
@@ -33,22 +35,47 @@ export default function FilePage() {
   )
 }
 
-const pollSoonMs = 3000
+/** How often to look where nothing is told by itself. */
 const pollMs = 20_000
 
 function File() {
   const { cid = '' } = useParams<{ cid: string }>()
-  const load = useCallback((signal: AbortSignal) => call<Nft>('GET', `/api/${encodeURIComponent(cid)}`, { signal }), [cid])
+  const path = `/api/${encodeURIComponent(cid)}`
+  const load = useCallback((signal: AbortSignal) => call<Nft>('GET', path, { signal }), [path])
   const file = useResource(load)
-  useInterval(file.reload, file.value && file.value.pin.status !== 'pinned' ? pollSoonMs : pollMs)
+  const loadTimeline = useCallback((signal: AbortSignal) => call<Told>('GET', `${path}/timeline`, { signal }), [path])
+  const timeline = useResource(loadTimeline)
+  const isLive = useLive<Told>(`${path}/events`, {
+    event: 'timeline',
+    onEvent: (told) => {
+      timeline.replace(told)
+      file.reload()
+    },
+    // What it is about is gone, or may no longer be seen: the answer to an ordinary call says which.
+    onEnd: file.reload,
+  })
+  const lookAgain = () => {
+    file.reload()
+    timeline.reload()
+  }
+  useInterval(lookAgain, isLive ? undefined : pollMs)
   if (file.status === 'loading') return <PageSkeleton />
-  if (file.status === 'ready') return <FileFacts file={file.value} onChanged={file.replace} />
+  if (file.status === 'ready') {
+    const shown = <TimelineSection timeline={timeline} isLive={isLive} />
+    return <FileFacts file={file.value} onChanged={file.replace} timeline={shown} />
+  }
   if (file.error instanceof CallFailure && [400, 404].includes(file.error.status)) return <NoFile cid={cid} />
   return (
     <div className="page">
       <FailureNotice error={file.error} retry={file.reload} />
     </div>
   )
+}
+
+function TimelineSection({ timeline, isLive }: { timeline: Loaded<Told>; isLive: boolean }) {
+  if (timeline.status === 'loading') return <Skeleton lines={6} />
+  if (timeline.status === 'failed') return <FailureNotice error={timeline.error} retry={timeline.reload} />
+  return <Timeline steps={timeline.value.steps} isLive={isLive} />
 }
 
 function NoFile({ cid }: { cid: string }) {
@@ -68,11 +95,18 @@ function NoFile({ cid }: { cid: string }) {
   )
 }
 
-function FileFacts({ file, onChanged }: { file: Nft; onChanged: (file: Nft) => void }) {
+interface FileFactsProps {
+  file: Nft
+  onChanged: (file: Nft) => void
+  timeline: ReactNode
+}
+
+function FileFacts({ file, onChanged, timeline }: FileFactsProps) {
   const [, navigate] = useLocation()
   const [dialog, setDialog] = useState<'rename' | 'delete'>()
   const kind = kindOf(file)
   const close = () => setDialog(undefined)
+  const doomed = { count: 1, name: displayName(file), listCids: async () => [file.cid] }
   return (
     <Page
       title={displayName(file)}
@@ -95,7 +129,7 @@ function FileFacts({ file, onChanged }: { file: Nft; onChanged: (file: Nft) => v
       <div className="file-page">
         <div className="file-page-main">
           <Addresses file={file} kind={kind} />
-          <Timeline file={file} />
+          {timeline}
           <CheckYourself cid={file.cid} kind={kind} />
         </div>
         <Preview file={file} kind={kind} />
@@ -110,7 +144,9 @@ function FileFacts({ file, onChanged }: { file: Nft; onChanged: (file: Nft) => v
           }}
         />
       )}
-      {dialog === 'delete' && <DeleteDialog files={[file]} onClose={close} onDeleted={() => navigate(paths.files)} />}
+      {dialog === 'delete' && (
+        <DeleteDialog doomed={doomed} onClose={close} onDeleted={(cids) => navigate(paths.files, { state: { deleted: cids } })} />
+      )}
     </Page>
   )
 }

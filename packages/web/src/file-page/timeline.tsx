@@ -1,130 +1,140 @@
-import type { Nft } from '@keepsake/api/nft.ts'
-import type { ReactNode } from 'react'
+import type { Evidence, TimelineStep, Verification } from '@keepsake/api/timeline.ts'
+import { CodeBlock } from '../ui/code-block.tsx'
 import { CopyButton } from '../ui/copy-button.tsx'
 import { formatBytes, formatCount, formatInstant } from '../ui/format.ts'
 import { When } from '../ui/when.tsx'
 
-/** What is known of a file, in the order in which it becomes true. Nothing is in it that this server does not do. */
-export function Timeline({ file }: { file: Nft }) {
-  const { pin, created, size } = file
-  const isComplete = pin.status === 'pinned'
+interface TimelineProps {
+  steps: readonly TimelineStep[]
+  /** Whether what happens from now on shows by itself. */
+  isLive: boolean
+}
+
+/** What is known of a file, in the order in which it becomes true, as the server tells it. */
+export function Timeline({ steps, isLive }: TimelineProps) {
   return (
     <section aria-labelledby="timeline-title">
-      <h2 id="timeline-title">Where it stands</h2>
-      <ol className="timeline">
-        <Fact title="Received" isReached instant={created}>
-          <p>
-            {file.scope === 'session' ? 'From a browser that was signed in.' : <>With the key “{file.scope}”.</>}{' '}
-            {file.parts.length > 0 &&
-              `It came in ${formatCount(file.parts.length)} ${file.parts.length === 1 ? 'part' : 'parts'}.`}
-          </p>
-          <Parts parts={file.parts} />
-        </Fact>
-        <Fact title="Verified" isReached>
-          <p>
-            The hash of every block was computed here and is the one in its CID. What fails that is refused, so it is never
-            listed.
-          </p>
-        </Fact>
-        <Fact title={isComplete ? 'Complete' : 'Waiting for the rest'} isReached={isComplete}>
-          {isComplete ? (
-            <p>
-              Every block below the CID is here and in the index by which it is served
-              {size > 0 && <>: {formatBytes(size)}</>}.
-            </p>
-          ) : (
-            <Missing pin={pin} since={created} />
-          )}
-        </Fact>
-        <Fact title="Pinned" isReached={isComplete}>
-          <p>
-            {isComplete
-              ? 'This server keeps it, and serves it by its CID, until you delete it.'
-              : 'When it is complete, this server pins it by itself.'}
-          </p>
-        </Fact>
+      <div className="timeline-head">
+        <h2 id="timeline-title">Where it stands</h2>
+        <span className={isLive ? 'live live-on' : 'live'} title={isLive ? 'Changes show by themselves' : 'Connecting again'}>
+          {isLive ? 'Live' : 'Not live'}
+        </span>
+      </div>
+      <ol className="timeline" aria-live="polite" aria-relevant="additions text">
+        {steps.map((step) => (
+          <Step key={step.step} step={step} />
+        ))}
       </ol>
     </section>
   )
 }
 
-interface FactProps {
-  title: string
-  isReached: boolean
-  instant?: string
-  children: ReactNode
-}
+const spoken = { done: '', waiting: ' (not yet)', failed: ' (failed)' }
 
-function Fact({ title, isReached, instant, children }: FactProps) {
+function Step({
+  step: { state, title, text, at, since, nextAt, evidence, evidenceOmitted = 0, checks },
+}: {
+  step: TimelineStep
+}) {
   return (
-    <li className={isReached ? 'fact fact-reached' : 'fact'}>
+    <li className={`fact fact-${state}`}>
       <h3>
         {title}
-        {!isReached && <span className="visually-hidden"> (not yet)</span>}
-        {instant && (
-          <span className="fact-when">
-            {formatInstant(instant)} (<When instant={instant} />)
-          </span>
-        )}
+        {state !== 'done' && <span className="visually-hidden">{spoken[state]}</span>}
+        {at && <Instant instant={at} />}
       </h3>
-      {children}
+      <p>{text}</p>
+      {(since || nextAt) && (
+        <p className="fact-wait">
+          {since && (
+            <>
+              Waiting since {formatInstant(since)} (<When instant={since} />
+              ).
+            </>
+          )}{' '}
+          {nextAt && <>Tried again {formatInstant(nextAt)}.</>}
+        </p>
+      )}
+      <EvidenceList evidence={evidence} omitted={evidenceOmitted} />
+      <Checks checks={checks} title={title} />
     </li>
   )
 }
 
-const partsShown = 3
-
-function Parts({ parts }: { parts: readonly string[] }) {
-  if (parts.length === 0) return null
-  const list = (some: readonly string[]) => (
-    <ul className="parts">
-      {some.map((part) => (
-        <li key={part}>
-          <span className="cid">{part}</span>
-          <CopyButton text={part} label={`Copy the CID of the part ${part}`} />
-        </li>
-      ))}
-    </ul>
-  )
+function Instant({ instant }: { instant: string }) {
   return (
-    <details className="parts-box">
-      <summary>
-        {parts.length === 1 ? 'The CAR it is stored in' : `The ${formatCount(parts.length)} CARs it is stored in`}
-      </summary>
-      {list(parts.length <= partsShown ? parts : parts.slice(0, 200))}
-      {parts.length > 200 && <p>And {formatCount(parts.length - 200)} more.</p>}
-    </details>
+    <span className="fact-when">
+      {formatInstant(instant)} (<When instant={instant} />)
+    </span>
   )
 }
 
-function Missing({ pin: { missing }, since }: { pin: Nft['pin']; since: string }) {
-  if (!missing || (missing.blocks === 0 && !missing.reason)) {
-    return (
-      <p>
-        Being indexed since <When instant={since} />. That takes seconds as a rule.
-      </p>
-    )
-  }
+/** More than this is shown when asked for. */
+const evidenceShown = 3
+
+function EvidenceList({ evidence, omitted }: { evidence: readonly Evidence[]; omitted: number }) {
+  if (evidence.length === 0) return null
+  const rows = (some: readonly Evidence[]) => (
+    <dl className="evidence">
+      {some.map((one) => (
+        <EvidenceRow key={`${one.label} ${one.value}`} evidence={one} />
+      ))}
+    </dl>
+  )
+  const rest = evidence.slice(evidenceShown)
+  const count = rest.length + omitted
   return (
     <>
-      <p>
-        {missing.reason ?? (
-          <>
-            {formatCount(missing.blocks)} {missing.blocks === 1 ? 'block is' : 'blocks are'} known to be missing, since{' '}
-            <When instant={since} />. Each may lead to more. Send them in another CAR with the same root; what is here stays.
-          </>
-        )}
-      </p>
-      {missing.cids.length > 0 && (
-        <ul className="parts">
-          {missing.cids.map((cid) => (
-            <li key={cid}>
-              <span className="cid">{cid}</span>
-              <CopyButton text={cid} label={`Copy the CID of the missing block ${cid}`} />
-            </li>
-          ))}
-        </ul>
+      {rows(evidence.slice(0, evidenceShown))}
+      {rest.length > 0 && (
+        <details className="evidence-more">
+          <summary>{formatCount(count)} more</summary>
+          {rows(rest)}
+          {omitted > 0 && <p>And {formatCount(omitted)} that are not listed here.</p>}
+        </details>
       )}
+      {rest.length === 0 && omitted > 0 && <p>And {formatCount(omitted)} more.</p>}
     </>
+  )
+}
+
+function EvidenceRow({ evidence: { label, value, kind, href } }: { evidence: Evidence }) {
+  const text = shownAs[kind](value)
+  return (
+    <div>
+      <dt>{label}</dt>
+      <dd>
+        {href ? (
+          <a href={href} className={kind === 'id' ? 'cid' : undefined}>
+            {text}
+          </a>
+        ) : (
+          <span className={kind === 'id' ? 'cid' : undefined}>{text}</span>
+        )}
+        {kind === 'id' && <CopyButton text={value} label={`Copy: ${label} ${value}`} />}
+      </dd>
+    </div>
+  )
+}
+
+const shownAs: Record<Evidence['kind'], (value: string) => string> = {
+  id: (value) => value,
+  text: (value) => value,
+  bytes: (value) => `${formatBytes(Number(value))} (${formatCount(Number(value))} bytes)`,
+  instant: formatInstant,
+}
+
+function Checks({ checks, title }: { checks: readonly Verification[]; title: string }) {
+  if (checks.length === 0) return null
+  return (
+    <details className="fact-checks">
+      <summary>Check this yourself</summary>
+      {checks.map(({ tells, command, href }) => (
+        <div key={tells}>
+          <p>{href ? <a href={href}>{tells}</a> : tells}</p>
+          {command && <CodeBlock code={command} label={`Command: ${title}`} />}
+        </div>
+      ))}
+    </details>
   )
 }

@@ -1,59 +1,49 @@
-import type { Nft } from '@keepsake/api/nft.ts'
-import { call } from '../api/call.ts'
-import { CallFailure } from '../api/failure.ts'
+import { useState } from 'react'
 import { Confirm } from '../ui/confirm.tsx'
 import { formatCount } from '../ui/format.ts'
-import { displayName } from './display-name.ts'
+import { deleteFiles } from './many-files.ts'
+
+/** Files to be deleted: those named, or all that match, which are looked up when that was confirmed. */
+export interface Doomed {
+  count: number
+  /** Of the only one. */
+  name?: string
+  listCids: () => Promise<readonly string[]>
+}
 
 interface DeleteDialogProps {
-  files: readonly Nft[]
-  /** Called when all of them are gone. */
-  onDeleted: () => void
+  doomed: Doomed
+  /** Called with what was deleted. */
+  onDeleted: (cids: readonly string[]) => void
   onClose: () => void
 }
 
-const atOnce = 4
-
-/** Deletes one or many. What is gone already counts as deleted. */
-async function deleteAll(files: readonly Nft[]): Promise<void> {
-  const waiting = [...files]
-  let failure: unknown
-  const work = async () => {
-    for (let file = waiting.shift(); file && failure === undefined; file = waiting.shift()) {
-      try {
-        await call('DELETE', `/api/${file.cid}`)
-      } catch (error) {
-        if (!(error instanceof CallFailure && error.status === 404)) failure ??= error
-      }
-    }
-  }
-  await Promise.all(Array.from({ length: atOnce }, work))
-  if (failure !== undefined) throw failure
-}
-
-export function DeleteDialog({ files, onDeleted, onClose }: DeleteDialogProps) {
-  const [first] = files
-  if (!first) return null
-  const what = files.length === 1 ? 'this file' : `these ${formatCount(files.length)} files`
-  const confirm = async () => {
-    await deleteAll(files)
-    onDeleted()
-  }
+export function DeleteDialog({ doomed: { count, name, listCids }, onDeleted, onClose }: DeleteDialogProps) {
+  const [done, setDone] = useState(0)
+  const what = count === 1 ? 'this file' : `these ${formatCount(count)} files`
+  const confirm = async () => onDeleted(await deleteFiles(await listCids(), { onProgress: setDone }))
   return (
     <Confirm title={`Delete ${what}?`} action={`Delete ${what}`} onConfirm={confirm} onClose={onClose}>
-      {files.length === 1 && (
+      {count === 1 && name !== undefined && (
         <p>
-          <bdi className="strong">{displayName(first)}</bdi>
+          <bdi className="strong">{name}</bdi>
         </p>
       )}
       <p>
-        It leaves your list at once, and this server no longer keeps it for you. The bytes are removed later, unless somebody else
-        stored the same content here.
+        {count === 1
+          ? 'It leaves your list at once, and this server no longer keeps it'
+          : 'They leave your list at once, and this server no longer keeps them'}{' '}
+        for you. The bytes are removed later, unless somebody else stored the same content here.
       </p>
       <p>
         Deleting does not reach copies that others hold. Whoever fetched it can go on serving it under the same CID, and tokens
         that point to it still do.
       </p>
+      {done > 0 && (
+        <p role="status">
+          {formatCount(done)} of {formatCount(count)} deleted.
+        </p>
+      )}
     </Confirm>
   )
 }

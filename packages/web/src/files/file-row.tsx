@@ -17,7 +17,7 @@ import { Thumbnail } from './thumbnail.tsx'
 interface FileRowProps {
   file: Nft
   isChosen: boolean
-  onChoose: (cid: string, isChosen: boolean) => void
+  onChoose: (cid: string, isChosen: boolean, isRange: boolean) => void
   onRename: (file: Nft) => void
   onDelete: (file: Nft) => void
 }
@@ -29,7 +29,11 @@ export const FileRow = memo(function FileRow({ file, isChosen, onChoose, onRenam
   return (
     <li className={`file-row ${isChosen ? 'file-row-chosen' : ''}`}>
       <label className="file-choose">
-        <input type="checkbox" checked={isChosen} onChange={(event) => onChoose(cid, event.target.checked)} />
+        <input
+          type="checkbox"
+          checked={isChosen}
+          onChange={(event) => onChoose(cid, event.target.checked, (event.nativeEvent as MouseEvent).shiftKey)}
+        />
         <span className="visually-hidden">
           Choose <bdi>{name}</bdi>
         </span>

@@ -1,25 +1,27 @@
 import { Link } from 'wouter'
 import { paths } from '../site/paths.ts'
+import type { FilesQuery } from './list-files.ts'
 
 interface PagerProps {
-  search: string
+  query: FilesQuery
   cursor: string | undefined
   next: string | undefined
 }
 
-/** Leads to older files, and back by the way one came. A page begins behind a file, not at a number, so new files do not shift it. */
-export function Pager({ search, cursor, next }: PagerProps) {
+/** Leads on, and back by the way one came. A page begins behind a file, not at a number, so new files do not shift it. */
+export function Pager({ query: { search, order }, cursor, next }: PagerProps) {
   if (!cursor && !next) return null
   const href = (after?: string) => {
-    const query = new URLSearchParams({ ...(search && { search }), ...(after && { after }) }).toString()
-    return `${paths.files}${query && `?${query}`}`
+    const query = { ...(search && { search }), ...(order !== 'newest' && { sort: order }), ...(after && { after }) }
+    const text = new URLSearchParams(query).toString()
+    return `${paths.files}${text && `?${text}`}`
   }
   return (
     <nav className="pager" aria-label="Pages">
       {cursor && (
         <>
           <Link href={href()} className="button button-small">
-            Newest
+            First page
           </Link>
           <button type="button" className="button button-small" onClick={() => history.back()}>
             Back
@@ -28,7 +30,7 @@ export function Pager({ search, cursor, next }: PagerProps) {
       )}
       {next && (
         <Link href={href(next)} className="button button-small pager-next">
-          Older files
+          Next page
         </Link>
       )}
     </nav>
