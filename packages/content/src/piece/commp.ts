@@ -76,7 +76,8 @@ export function keptLevelOf(piece: Piece, keepLevel: number, nodes: Uint8Array):
   return piece.height < keepLevel ? { height: piece.height, nodes: piece.root } : { height: keepLevel, nodes }
 }
 
-function refuseOtherLevel(keepLevel: number): void {
+/** @throws {ContentError} `INVALID_INPUT` for a level that cannot be kept */
+export function refuseOtherLevel(keepLevel: number): void {
   if (!Number.isInteger(keepLevel) || keepLevel < MIN_PIECE_HEIGHT || keepLevel > SLAB_HEIGHT)
     throw new ContentError('INVALID_INPUT', `A level to be kept is ${MIN_PIECE_HEIGHT} to ${SLAB_HEIGHT}, not ${keepLevel}.`)
 }
