@@ -4,6 +4,7 @@ import { addGet } from './commands/get.ts'
 import { addList } from './commands/list.ts'
 import { addLogin } from './commands/login.ts'
 import { addOperatorCommands } from './commands/operator.ts'
+import { addPiece } from './commands/piece.ts'
 import { addRm } from './commands/rm.ts'
 import { addStatus } from './commands/status.ts'
 import { addStore } from './commands/store.ts'
@@ -34,7 +35,7 @@ export function createProgram(context: Context): Command {
     .addHelpText('after', overview)
     .exitOverride()
   // Subcommands inherit what is set above when they are added.
-  for (const add of [addStore, addStatus, addList, addGet, addRm, addCheck, addLogin, addVersion]) add(program, context)
+  for (const add of [addStore, addStatus, addList, addGet, addRm, addCheck, addPiece, addLogin, addVersion]) add(program, context)
   addOperatorCommands(program)
   return program
 }

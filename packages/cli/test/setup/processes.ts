@@ -15,7 +15,8 @@ export interface Ran {
 export interface RunOptions {
   cwd: string
   env?: Record<string, string> | undefined
-  input?: string | undefined
+  /** Standard input; `false` leaves it to `during`. */
+  input?: string | false | undefined
   /** Called with the process as soon as it runs. */
   during?: ((child: ChildProcess) => void) | undefined
   uid?: number | undefined
@@ -37,7 +38,7 @@ export async function keepsake(args: readonly string[], { cwd, env, input, durin
     out.stderr += text
   })
   child.stdin.on('error', () => {})
-  child.stdin.end(input ?? '')
+  if (input !== false) child.stdin.end(input ?? '')
   during?.(child)
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, ...out }

@@ -1,0 +1,122 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { addAbortSignal } from 'node:stream'
+import { commPOfStream } from '@keepsake/commp/commp-of-stream.ts'
+import { heightFor, type Piece, paddedBytes, padPieceTo } from '@keepsake/content/piece/piece.ts'
+import { pieceCidV1, pieceCidV2 } from '@keepsake/content/piece/piece-cid.ts'
+import { formatBytes } from '@keepsake/terminal/sizes.ts'
+import { type Command, InvalidArgumentError } from 'commander'
+import type { Context } from '../context.ts'
+import { print, printJson } from '../context.ts'
+import { CommandError, describeFileError, UsageError } from '../failure.ts'
+import { formatFields } from '../show-upload.ts'
+
+interface Options {
+  /** Height of the piece that was asked for. */
+  padTo?: number
+  json?: boolean
+}
+
+const MiB = 1024 * 1024
+/** Fewer than this Filecoin's own tools refuse; a deal is not made for them. (FRC-0069 gives them a piece CID all the same.) */
+const minDealBytes = 65
+
+interface Input {
+  bytes: AsyncIterable<Uint8Array>
+  /** Known of regular files. */
+  sizeBytes: number | undefined
+}
+
+async function openInput(path: string, signal: AbortSignal): Promise<Input> {
+  if (path === '-') {
+    if (process.stdin.isTTY)
+      throw new UsageError('Standard input is a terminal. Name a file, or pipe one in: keepsake piece - < FILE')
+    return { bytes: addAbortSignal(signal, process.stdin), sizeBytes: undefined }
+  }
+  try {
+    const info = await stat(path)
+    if (info.isDirectory())
+      throw new CommandError(`${path} is a directory; a piece is made of the bytes of one file. Pack it into a CAR first.`)
+    return { bytes: createReadStream(path, { highWaterMark: MiB, signal }), sizeBytes: info.isFile() ? info.size : undefined }
+  } catch (error) {
+    throw describeFileError(error, path)
+  }
+}
+
+async function pieceOf(path: string, { signal, progress }: Context): Promise<Piece> {
+  const { bytes, sizeBytes } = await openInput(path, signal)
+  progress.begin('Computing', sizeBytes)
+  try {
+    const { piece } = await commPOfStream(bytes, { signal, onProgress: (done) => progress.update(done) })
+    if (sizeBytes !== undefined && piece.payloadBytes !== sizeBytes)
+      throw new CommandError(`${path} changed while it was being read: ${piece.payloadBytes} bytes came of ${sizeBytes}.`)
+    return piece
+  } catch (error) {
+    throw describeFileError(error, path)
+  } finally {
+    progress.end()
+  }
+}
+
+function padded(piece: Piece, height: number | undefined): Piece {
+  if (height === undefined) return piece
+  if (height < piece.height)
+    throw new CommandError(
+      `${formatBytes(piece.payloadBytes)} take a piece of ${formatBytes(paddedBytes(piece.height))}; ${formatBytes(paddedBytes(height))} are too small.`,
+    )
+  return padPieceTo(piece, height)
+}
+
+async function showPiece(context: Context, path: string, options: Options): Promise<void> {
+  const piece = padded(await pieceOf(path, context), options.padTo)
+  const { payloadBytes } = piece
+  const sizes = { payloadBytes, paddedBytes: paddedBytes(piece.height) }
+  const cids = { pieceCid: String(pieceCidV1(piece)), pieceCidV2: String(pieceCidV2(piece)) }
+  if (options.json) await printJson({ ...cids, ...sizes })
+  else {
+    await print(
+      formatFields([
+        ['Piece CID', cids.pieceCid],
+        ['Piece CID v2', cids.pieceCidV2],
+        ['Payload', `${payloadBytes} bytes (${formatBytes(payloadBytes)})`],
+        ['Padded', `${sizes.paddedBytes} bytes (${formatBytes(sizes.paddedBytes)})`],
+      ]),
+    )
+  }
+  if (payloadBytes < minDealBytes)
+    context.progress.note(
+      `No deal can be made for fewer than ${minDealBytes} bytes: other tools refuse to compute a piece of them.`,
+    )
+}
+
+const unitBytes: Record<string, number> = { '': 1, KIB: 1024, MIB: MiB, GIB: 1024 * MiB, TIB: 1024 * 1024 * MiB }
+
+/** `32GiB`, or bytes: the height of the piece that is so large. */
+function parsePieceSize(text: string): number {
+  const [, count = '', unit = ''] = /^(\d+)\s*([KMGT]iB)?$/i.exec(text) ?? []
+  const bytes = Number(count) * (unitBytes[unit.toUpperCase()] ?? Number.NaN)
+  const height = Number.isSafeInteger(bytes) ? heightFor((bytes / 128) * 127) : 0
+  if (paddedBytes(height) !== bytes) throw new InvalidArgumentError('Expected a power of two from 128 on, as in 32GiB.')
+  return height
+}
+
+export function addPiece(program: Command, context: Context): void {
+  program
+    .command('piece')
+    .description('compute the piece CID of a file, as Filecoin deals name it')
+    .argument('<file>', 'any file, or - for standard input')
+    .option('--pad-to <size>', 'as a larger piece, zeros behind it: 32GiB', parsePieceSize)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Needs neither a server nor a key. The file is read once and never held in memory, whatever its size. The piece CID is over the bytes as
+they are: of a CAR, over all of it, header and index included.
+
+Examples:
+  $ keepsake piece deal.car
+  $ keepsake piece deal.car --pad-to 32GiB --json
+  $ zstdcat deal.car.zst | keepsake piece -`,
+    )
+    .action((path: string, options: Options) => showPiece(context, path, options))
+}
