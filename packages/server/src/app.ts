@@ -17,6 +17,7 @@ import { rateLimit } from './http/rate-limit.ts'
 import { replyError } from './http/reply-error.ts'
 import { closeUnusedConnections } from './http/unused-connections.ts'
 import { validateStrictly } from './http/validation.ts'
+import { listPeers } from './network/peer-instances.ts'
 import { collectRoutes } from './openapi/document.ts'
 import { openApiRoutes } from './openapi/routes.ts'
 import { openDelegates } from './pin-requests/delegates.ts'
@@ -95,8 +96,9 @@ function routeUrl(request: IncomingMessage, gateway: GatewayConfig): string {
 }
 
 /** Whom delegated routing names as the provider of what is here. */
-function ownPeersOf({ config, didSeed }: Service, { server }: FastifyInstance): ReturnType<typeof ownPeers> {
-  return ownPeers({ gatewayUrl: () => gatewayUrlOf(config, server.address()), livePeers: async () => [], didSeed })
+function ownPeersOf({ config, database, didSeed }: Service, { server }: FastifyInstance): ReturnType<typeof ownPeers> {
+  const livePeers = async () => (await listPeers(database)).map(({ peerId, addresses }) => ({ id: peerId, addresses }))
+  return ownPeers({ gatewayUrl: () => gatewayUrlOf(config, server.address()), livePeers, didSeed })
 }
 
 /** Every HTTP face of one service, not listening yet. */

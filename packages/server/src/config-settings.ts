@@ -77,10 +77,10 @@ export const settings = {
     description: 'Believe `X-Forwarded-*` headers. Only behind a reverse proxy that sets them itself.',
     initial: 'no',
   }),
-  ROLE: choice(['all', 'http', 'worker'], {
+  ROLE: choice(['all', 'http', 'worker', 'peer'], {
     section: 'Process',
     description:
-      'What this process does: answer requests (`http`), run jobs (`worker`), or both. Many may share one database and one bucket.',
+      'What this process does: answer requests (`http`), run jobs (`worker`), be the node of the IPFS network (`peer`), or everything, the peer in a process beside it. Many may share one database and one bucket.',
     initial: 'all',
   }),
   MAINTENANCE: choice(['rwc', 'rw-', 'r--', '---'], {
@@ -221,10 +221,11 @@ export const settings = {
     description: 'WebSocket port of the peer. 0 takes any free one.',
     initial: 4002,
   }),
-  PEER_HOST: text<string>('an address', {
+  PEER_HOST: list('IP addresses', {
     section: 'IPFS network',
-    description: 'Address the peer listens on. All interfaces unless set: it is there to be reached.',
-    initial: '0.0.0.0',
+    description: 'Addresses the peer listens on; `::` for IPv6. All of IPv4 unless set: it is there to be reached.',
+    initial: ['0.0.0.0'],
+    initialText: '`0.0.0.0`',
   }),
   PEER_ANNOUNCE_ADDRESSES: list('multiaddrs', {
     section: 'IPFS network',

@@ -6,6 +6,7 @@ import { ConfigError, parseConfig } from './config.ts'
 import { KeepsakeError } from './errors.ts'
 import { jobHandlers } from './job-handlers.ts'
 import { startWorker } from './jobs/worker.ts'
+import { supervisePeer } from './peer/supervise.ts'
 import { openService } from './service.ts'
 import { readBuildInfo } from './status/version.ts'
 
@@ -42,6 +43,10 @@ async function serve(config: Config): Promise<void> {
   })
   // Before the service on the way out, also when the start fails half-way: the database waits for whoever still uses it.
   await using running = new AsyncDisposableStack()
+  if (config.ROLE === 'all' && config.PEER === 'on') {
+    const peer = supervisePeer({ log, databaseUrl: service.databaseUrl, env: process.env })
+    running.defer(() => peer.stop())
+  }
   if (config.ROLE !== 'http') {
     const worker = await startWorker({ database: service.database, handlers: jobHandlers(service), log })
     running.defer(() => worker.stop())
@@ -68,7 +73,10 @@ async function serve(config: Config): Promise<void> {
 }
 
 try {
-  await serve(parseConfig(process.env))
+  const config = parseConfig(process.env)
+  // The IPFS network's libraries take a second to load and 100 MiB, so only the process that needs them does it.
+  if (config.ROLE === 'peer') await (await import('./peer/run.ts')).runPeer(config)
+  else await serve(config)
 } catch (error) {
   const isForOperator =
     error instanceof ConfigError || error instanceof KeepsakeError || (error as NodeJS.ErrnoException).code === 'EADDRINUSE'

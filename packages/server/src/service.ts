@@ -17,6 +17,8 @@ import { facts } from './jobs/facts.ts'
 import { migrateJobs } from './jobs/worker.ts'
 import type { Mail } from './mail/mail.ts'
 import { openMail } from './mail/mail.ts'
+import type { PeerControl } from './peer/control-client.ts'
+import { openPeerControl } from './peer/control-client.ts'
 import { pipeline } from './pipeline.ts'
 
 /** Everything the parts of one process share, made once, here, and handed to each part that needs it. */
@@ -24,6 +26,8 @@ export interface Service extends AsyncDisposable {
   config: Config
   log: Logger
   database: Database
+  /** Where the database is, for processes this one starts. */
+  databaseUrl: string
   blobs: BlobStore
   blocks: Blocks
   keyTokens: KeyTokens
@@ -34,6 +38,10 @@ export interface Service extends AsyncDisposable {
   /** Without a configured mail server there is none. */
   mail: Mail | undefined
   facts: Facts
+  /** What the peer and the other processes know each other by. */
+  peerToken: string
+  /** Asks the IPFS network, through the peer. */
+  peerControl: PeerControl
   /** Resolves with the reason when the embedded database is lost for good; never with a database of your own. */
   lost: Promise<Error>
 }
@@ -96,11 +104,13 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const blobs = opening.adopt(await openBlobs(blobsConfig(config), { logger: log }), (store) => store.close())
   const keySecret = await loadKeySecret(config.KEY_SECRET, config.DATA_DIR)
   const mail = opening.adopt(mailOf(config), (open) => open?.close())
+  const peerToken = Buffer.from(deriveSecret(keySecret, 'peer-control')).toString('base64url')
   const opened = opening.move()
   return {
     config,
     log,
     database,
+    databaseUrl: located.url,
     blobs,
     blocks: openBlocks({ database, blobs }),
     keyTokens: keyTokens(keySecret),
@@ -108,6 +118,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     signInSecret: deriveSecret(keySecret, 'sign-in'),
     mail,
     facts: facts(pipeline),
+    peerToken,
+    peerControl: openPeerControl({ database, token: peerToken }),
     lost: located.lost,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }

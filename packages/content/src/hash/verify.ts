@@ -59,6 +59,17 @@ export function verifyBlock(cid: CID, bytes: Uint8Array): void | Promise<void> {
   refuseUnequal(cid, digest, actual)
 }
 
+/**
+ * The digest of `bytes` under a hash function named by its multicodec code, `digestBytes` long where the function leaves that open.
+ *
+ * @throws {ContentError} `UNSUPPORTED_HASH` when the hash function is not one we verify.
+ */
+export function digestOf(code: number, bytes: Uint8Array, digestBytes: number): Uint8Array | Promise<Uint8Array> {
+  const hash = HASHES.get(code)
+  if (hash === undefined) throw new ContentError('UNSUPPORTED_HASH', `multihash code ${code} is not supported`)
+  return hash(bytes, digestBytes)
+}
+
 function refuseUnequal(cid: CID, expected: Uint8Array, actual: Uint8Array): void {
   let equal = expected.length === actual.length
   for (let at = 0; equal && at < expected.length; at++) equal = expected[at] === actual[at]

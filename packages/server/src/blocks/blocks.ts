@@ -23,6 +23,8 @@ const maxCachedBlockBytes = 64 * 1024
 export interface Blocks extends BlockSource {
   /** Whether the index knows the block; its bytes are not read. */
   has(cids: readonly CID[]): Promise<boolean[]>
+  /** The length in bytes of each block the index knows, else undefined; its bytes are not read. One query however many there are. */
+  sizes(cids: readonly CID[]): Promise<(number | undefined)[]>
 }
 
 export function openBlocks({ database, blobs }: Components): Blocks {
@@ -86,5 +88,9 @@ export function openBlocks({ database, blobs }: Components): Blocks {
     const places = await finder.findMany(cids.filter((cid) => !isIdentity(cid)))
     return cids.map((cid) => isIdentity(cid) || places.has(cid))
   }
-  return { get, getMany, has }
+  const sizes = async (cids: readonly CID[]) => {
+    const places = await finder.findMany(cids)
+    return cids.map((cid) => places.get(cid)[0]?.length)
+  }
+  return { get, getMany, has, sizes }
 }

@@ -210,6 +210,15 @@ export interface PinRequestTable {
   deleted_at: Date | null
 }
 
+export interface PeerInstanceTable {
+  peer_id: string
+  addresses: string[]
+  control_url: string
+  started_at: Date
+  seen_at: Date
+  stats: JSONColumnType<Record<string, number>>
+}
+
 export interface Schema {
   user: UserTable
   api_key: ApiKeyTable
@@ -231,4 +240,5 @@ export interface Schema {
   set_up: SetUpTable
   storage_tally: StorageTallyTable
   pin_request: PinRequestTable
+  peer_instance: PeerInstanceTable
 }

@@ -41,8 +41,10 @@ const restartDelayMs = 500
 interface WorkerOptions {
   database: Pick<Database, 'pool'>
   /** Jobs of other names wait for a worker that has a handler for them. */
-  handlers: JobHandlers | NetworkJobHandlers
+  handlers: JobHandlers | Partial<NetworkJobHandlers>
   log: JobLog
+  /** Whether this process also begins what is due by the clock. */
+  keepsClock?: boolean
 }
 
 export interface Worker {
@@ -87,13 +89,15 @@ async function superviseSessions(first: Session, options: WorkerOptions, stoppin
 }
 
 /** One set of workers on one stretch of connection to the database. */
-async function beginSession({ database, handlers, log }: WorkerOptions): Promise<Session> {
+async function beginSession({ database, handlers, log, keepsClock = true }: WorkerOptions): Promise<Session> {
   const events = new EventEmitter()
   const created = once(events, 'pool:create')
   const runner = await run({
     pgPool: releaseOnce(database.pool),
     taskList: taskList(handlers, log),
-    parsedCronItems: parseCronItems(clock.map(({ at, job }) => ({ match: at, task: job, options: { queueName: job } }))),
+    parsedCronItems: parseCronItems(
+      keepsClock ? clock.map(({ at, job }) => ({ match: at, task: job, options: { queueName: job } })) : [],
+    ),
     concurrency,
     events,
     noHandleSignals: true,
