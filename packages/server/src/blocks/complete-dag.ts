@@ -5,8 +5,9 @@ import type { Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { Blocks } from './blocks.ts'
 import { outwardLinks } from './dag-check.ts'
+import { findPresent } from './present.ts'
 import { digestKey } from './shard-writer.ts'
-import { findIncomplete, locateBlocks, saveWalk } from './store.ts'
+import { findIncomplete, saveWalk } from './store.ts'
 
 interface Components {
   database: Db
@@ -67,9 +68,9 @@ export async function walkPresent(
   while (open.length > 0) {
     signal?.throwIfAborted()
     const batch = open.splice(-batchSize)
-    const { present, missing } = await lookUp(database, batch, ownShards, walk.shardIds)
+    const { present, missing } = await findPresent(database, batch, { own: ownShards, others: walk.shardIds })
     walk.missing.push(...missing)
-    const inner = present.filter((cid) => cid.code !== RAW)
+    const inner = present.map(({ cid }) => cid).filter((cid) => cid.code !== RAW)
     for await (const { cid, bytes } of blocks.getMany(inner, { signal })) {
       const links = outwardLinks(cid, bytes)
       if (links === undefined)
@@ -84,28 +85,4 @@ export async function walkPresent(
     }
   }
   return walk
-}
-
-async function lookUp(database: Db, cids: readonly CID[], ownShards: ReadonlySet<number>, otherShards: Set<number>) {
-  const shardsOf = new Map<string, number[]>()
-  for (const { multihash, shardId } of await locateBlocks(
-    database,
-    cids.map((cid) => cid.multihash.bytes),
-  )) {
-    const name = digestKey(multihash)
-    shardsOf.set(name, [...(shardsOf.get(name) ?? []), shardId])
-  }
-  const present: CID[] = []
-  const missing: CID[] = []
-  for (const cid of cids) {
-    const shards = shardsOf.get(digestKey(cid.multihash.bytes))
-    if (shards === undefined) {
-      missing.push(cid)
-      continue
-    }
-    present.push(cid)
-    const isKept = shards.some((id) => ownShards.has(id) || otherShards.has(id))
-    if (!isKept) otherShards.add(shards[0] as number)
-  }
-  return { present, missing }
 }

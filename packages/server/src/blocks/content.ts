@@ -3,7 +3,7 @@ import type { StagedBlob } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
 import type { WrittenShard } from './shard-writer.ts'
 import type { ContentRow } from './store.ts'
-import { insertContents } from './store.ts'
+import { insertContents, referToShards } from './store.ts'
 
 /** A root and the shard that brought blocks of it. */
 export interface ReceivedContent {
@@ -25,10 +25,35 @@ export interface StagedContent extends ReceivedContent {
  *
  * The rows are written before the files get their names, and stay locked until the commit: so the collector, which deletes a file only while it
  * holds the row of that name itself, can never take the file of an upload that is just being acknowledged.
+ *
+ * @param check whatever else has to hold; it sees the rows, and where it throws no file has got a name
  */
-export async function keepContents(db: Db, contents: readonly StagedContent[]): Promise<ContentRow[]> {
+export async function keepContents(
+  db: Db,
+  contents: readonly StagedContent[],
+  check?: (rows: readonly ContentRow[]) => Promise<void>,
+): Promise<ContentRow[]> {
   const rows = await insertContents(db, contents)
+  await check?.(rows)
   const named = await Promise.allSettled(contents.map(({ shard, staged }) => staged.commit(shard.cid.toString())))
   for (const result of named) if (result.status === 'rejected') throw result.reason
   return rows
 }
+
+/** A shard that blocks were found in is not there any more. */
+export class ShardGoneError extends Error {
+  override readonly name = 'ShardGoneError'
+}
+
+/**
+ * Has shards kept for as long as a content that blocks in them belong to.
+ *
+ * @throws ShardGoneError where the collector was faster
+ */
+export async function keepShards(db: Db, contentId: number, shardIds: ReadonlySet<number>): Promise<void> {
+  if (shardIds.size === 0) return
+  const kept = await referToShards(db, contentId, [...shardIds])
+  if (kept < shardIds.size) throw new ShardGoneError(`${shardIds.size - kept} of ${shardIds.size} shards were deleted meanwhile.`)
+}
+
+export { completeContent } from './store.ts'

@@ -160,6 +160,23 @@ export async function saveWalk(
   })
 }
 
+/** Enters that a content is read from shards. Gives how many of them are there, and kept from now on. */
+export async function referToShards({ kysely }: Db, contentId: number, shardIds: readonly number[]): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    with there as materialized (select id from shard where id = any(${shardIds}::bigint[]) for key share),
+      reference as (insert into content_shard (content_id, shard_id) select ${contentId}::bigint, id from there on conflict do nothing)
+    select count(*) from there`.execute(kysely)
+  return rows[0]!.count
+}
+
+/** Notes that every block of a content is in shards that are kept for it. A size that is known is kept. */
+export async function completeContent({ kysely }: Db, contentId: number, dagBytes: number): Promise<void> {
+  await sql`delete from missing_block where content_id = ${contentId}`.execute(kysely)
+  await sql`
+    update content set obstacle = null, complete_at = coalesce(complete_at, clock_timestamp()), dag_bytes = coalesce(dag_bytes, ${dagBytes})
+    where id = ${contentId}`.execute(kysely)
+}
+
 /** Whether anybody holds a content, or did until lately: by an upload, or by a pin. */
 const isHeld = (unheldSince: Date) => sql`(
   exists (select from upload u where u.content_id = content.id and (u.deleted_at is null or u.deleted_at >= ${unheldSince}))

@@ -151,12 +151,15 @@ const countsElsewhere = sql`exists (
   select from pin_request o
   where o.user_id = r.user_id and o.content_id = r.content_id and o.id <> r.id and o.held_bytes > 0)`
 
-/** Notes that all of it is here. False where the request is not open any more. The account must be locked. */
-export async function markPinned({ kysely }: Db, id: string): Promise<boolean> {
+/**
+ * Notes that all of it is here, and so many bytes are held by it: those of the content where that was not counted. False where the request is not
+ * open any more. The account must be locked.
+ */
+export async function markPinned({ kysely }: Db, id: string, counted?: { blocks: number; bytes: number }): Promise<boolean> {
+  const bytes = counted ? sql`${counted.bytes}::bigint` : contentBytes(sql`r.content_id`)
   const { rows } = await sql`
     update pin_request r set status = 'pinned', reason = null, lease = null, leased_until = null,
-      held_bytes = case when ${countsElsewhere} then 0 else greatest(r.held_bytes, ${contentBytes(sql`r.content_id`)}) end,
-      bytes = greatest(r.bytes, ${contentBytes(sql`r.content_id`)})
+      held_bytes = case when ${countsElsewhere} then 0 else ${bytes} end, bytes = ${bytes}, blocks = ${counted?.blocks ?? 0}
     where id = ${id} and status in ('queued', 'pinning') and deleted_at is null returning id`.execute(kysely)
   return rows.length === 1
 }
