@@ -4,7 +4,7 @@ import { KeepsakeError } from './errors.ts'
 import { OperatorError, UsageError } from './operator/failure.ts'
 import { createProgram } from './operator/program.ts'
 
-// The commands that work on the database itself, `keepsake users`, `keys` and `index`: a process of its own beside a server or
+// The commands that work on the database itself, `keepsake users`, `keys`, `index` and so on: a process of its own beside a server or
 // without one, configured by the same environment.
 
 const interrupted = new AbortController()

@@ -6,7 +6,7 @@
  *        │
  *        ├─ shard:indexed    its root is not known to be complete ──► complete-dag   walks the DAG from the root
  *        │                                                                │
- *        │                                                                └─ root:complete
+ *        │                                                                └─ root:complete ──► announce-roots (in the peer's process)
  *        └─ upload:deleted   nothing to do at once; the collector comes by the clock
  *
  *   sign-in-link:requested, invitation:made  a mail is to be sent ──► send-sign-in-link, send-invitation
@@ -16,7 +16,7 @@
  */
 export const pipeline = {
   'shard:indexed': ['complete-dag'],
-  'root:complete': [],
+  'root:complete': [{ sweep: 'announce-roots' }],
   'sign-in-link:requested': ['send-sign-in-link'],
   'invitation:made': ['send-invitation'],
   'account:deleted': ['delete-uploads', 'delete-pin-requests'],
@@ -52,7 +52,7 @@ export const clock = [
 ] as const
 
 /** Jobs that need the IPFS network: the peer's process runs them, and no other. */
-export const networkJobs = ['fetch-requests'] as const satisfies readonly JobName[]
+export const networkJobs = ['fetch-requests', 'announce-roots'] as const satisfies readonly JobName[]
 export type NetworkJobName = (typeof networkJobs)[number]
 
 export type FactName = keyof typeof pipeline

@@ -219,6 +219,18 @@ export interface PeerInstanceTable {
   stats: JSONColumnType<Record<string, number>>
 }
 
+export interface AnnouncementTable {
+  content_id: number
+  cid: Uint8Array
+  is_entry: Generated<boolean>
+  due_at: Date
+  announced_at: Date | null
+  peers: Generated<number>
+  attempts: Generated<number>
+  last_error: string | null
+  entries_at: Date | null
+}
+
 export interface Schema {
   user: UserTable
   api_key: ApiKeyTable
@@ -241,4 +253,5 @@ export interface Schema {
   storage_tally: StorageTallyTable
   pin_request: PinRequestTable
   peer_instance: PeerInstanceTable
+  announcement: AnnouncementTable
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addAnnouncements } from './announcements-command.ts'
 import type { Context } from './context.ts'
 import { addIndex } from './index-command.ts'
 import { addKeys } from './keys.ts'
@@ -12,6 +13,6 @@ export function createProgram(context: Context): Command {
     .helpOption('-h, --help', 'show help')
     .showSuggestionAfterError()
     .exitOverride()
-  for (const add of [addUsers, addKeys, addIndex]) add(program, context)
+  for (const add of [addUsers, addKeys, addIndex, addAnnouncements]) add(program, context)
   return program
 }
