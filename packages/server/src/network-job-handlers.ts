@@ -1,8 +1,9 @@
+import { announcementJobs } from './announcements/jobs.ts'
 import type { NetworkJobHandlers } from './jobs/worker.ts'
 import type { Network } from './network/network.ts'
 import type { Service } from './service.ts'
 
 /** What each job does that needs the IPFS network. They are run in the peer's process, and nowhere else. */
-export function networkJobHandlers(_service: Service, _network: Network): Partial<NetworkJobHandlers> {
-  return {}
+export function networkJobHandlers(service: Service, network: Network): Partial<NetworkJobHandlers> {
+  return { ...announcementJobs({ ...service, announcer: network }) }
 }

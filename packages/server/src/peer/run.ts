@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { KeepsakeError } from '../errors.ts'
 import { startWorker } from '../jobs/worker.ts'
 import { networkJobHandlers } from '../network-job-handlers.ts'
+import { networkJobs } from '../pipeline.ts'
 import { openService } from '../service.ts'
 import { startPeer } from './peer.ts'
 
@@ -24,6 +25,8 @@ export async function runPeer(config: Config): Promise<void> {
     const handlers = networkJobHandlers(service, peer.network)
     const worker = await startWorker({ database: service.database, handlers, log, keepsClock: false })
     running.defer(() => worker.stop())
+    // What became due while no peer ran has nobody to ask for it.
+    for (const sweep of networkJobs) await service.facts.sweepAt(service.database, sweep, new Date())
     process.send?.({ ready: peer.peerId })
     log.info({ reason: await stopped }, 'stopping')
   } catch (error) {
