@@ -7,20 +7,20 @@ import { call, callJson, startSubject } from './subject.ts'
 const requests = 2000
 
 /** Uploads of one user over the last two years, each with a content of its own, as their rows would be. */
-async function fill(url: string, rows: number): Promise<void> {
+export async function fill(url: string, rows: number, from = 0): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
     await client.query(
       `with made as (
          insert into content (cid, dag_bytes, complete_at)
-         select '\\x01551220'::bytea || sha256(i::text::bytea), 1024, now() from generate_series(1, $1::int) i returning id, cid
+         select '\\x01551220'::bytea || sha256(i::text::bytea), 1024 + i % 5000, now() from generate_series($2::int + 1, $2::int + $1::int) i returning id, cid
        )
        insert into upload (user_id, key_id, content_id, source_cid, type, mime_type, name, scope, parts, created_at)
        select (select id from "user" limit 1), (select id from api_key limit 1), made.id, encode(made.cid, 'hex'), 'Blob', 'image/png',
               'Token ' || made.id, 'bench', array['bagbaieraexample'], now() - random() * interval '2 years'
        from made`,
-      [rows],
+      [rows, from],
     )
     await client.query('vacuum analyze')
   } finally {

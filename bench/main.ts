@@ -1,6 +1,7 @@
 // npm run bench -- upload|directory|small|read|list|routing: measures a server started for it, on loopback, with fsync on, and prints each result beside a
 // physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
 import { benchDirectory } from './directory.ts'
+import { benchFiles } from './files.ts'
 import { benchList } from './list.ts'
 import { benchRead } from './read.ts'
 import { benchRouting } from './routing.ts'
@@ -13,6 +14,7 @@ const benches = {
   small: benchSmall,
   read: benchRead,
   list: benchList,
+  files: benchFiles,
   routing: benchRouting,
 }
 

@@ -34,6 +34,8 @@ export async function startSubject(env: Record<string, string> = {}): Promise<Su
 export interface Answer {
   status: number
   body: Buffer
+  /** Query of the page after this one, of a list. */
+  next: string | undefined
   /** From sending the request to the first byte of the body. */
   firstByteMs: number
   totalBytes: number
@@ -67,7 +69,13 @@ export async function call(
           if (!discard) chunks.push(chunk)
         })
         response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks), firstByteMs, totalBytes }),
+          resolve({
+            status: response.statusCode ?? 0,
+            body: Buffer.concat(chunks),
+            next: /\?([^>]*)>; rel="next"/.exec(String(response.headers.link))?.[1],
+            firstByteMs,
+            totalBytes,
+          }),
         )
         response.on('error', reject)
       },
