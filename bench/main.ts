@@ -1,5 +1,6 @@
-// npm run bench -- upload|directory|small|read|list|routing: measures a server started for it, on loopback, with fsync on, and prints each result beside a
+// npm run bench -- upload|directory|small|read|list|routing|commp: measures a server started for it, on loopback, with fsync on, and prints each result beside a
 // physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
+import { benchCommP } from './commp.ts'
 import { benchDirectory } from './directory.ts'
 import { benchFiles } from './files.ts'
 import { benchList } from './list.ts'
@@ -16,6 +17,7 @@ const benches = {
   list: benchList,
   files: benchFiles,
   routing: benchRouting,
+  commp: benchCommP,
 }
 
 const [name, ...args] = process.argv.slice(2)

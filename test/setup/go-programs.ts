@@ -16,6 +16,11 @@ const programs = {
     version: 'v1.1.6',
     command: 'cmd/ipfs-cluster-service',
   },
+  'stream-commp': {
+    module: 'github.com/filecoin-project/go-fil-commp-hashhash',
+    version: 'latest',
+    command: 'cmd/stream-commp',
+  },
 } as const
 
 export type GoProgram = keyof typeof programs
