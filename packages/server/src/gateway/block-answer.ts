@@ -1,7 +1,8 @@
 import type { Resolution } from '@keepsake/content/dag/resolve.ts'
+import type { Answer } from '../http/answer.ts'
+import { contentDisposition } from '../http/content-disposition.ts'
 import { type Format, mediaTypeOf } from './accept.ts'
-import { type Answer, type ContentRequest, immutable, represent } from './answer.ts'
-import { contentDisposition } from './content-disposition.ts'
+import { type ContentRequest, immutable, represent } from './answer.ts'
 
 type BlockFormat = Exclude<Format, 'car' | 'tar' | 'html' | 'ipns-record'>
 

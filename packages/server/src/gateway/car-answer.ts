@@ -4,8 +4,9 @@ import { encodeCarHeader, encodeSectionPrefix } from '@keepsake/content/car/enco
 import type { Resolution } from '@keepsake/content/dag/resolve.ts'
 import { decodeUnixFs, isFile, isUnixFs, sizeOfFile } from '@keepsake/content/unixfs/read/node.ts'
 import { type DagScope, type EntityBytes, rangeOf, type ScopeOptions, scopedBlocks } from '@keepsake/content/unixfs/read/scope.ts'
-import { type Answer, type ContentRequest, immutable, ipfsPath, represent } from './answer.ts'
-import { contentDisposition } from './content-disposition.ts'
+import type { Answer } from '../http/answer.ts'
+import { contentDisposition } from '../http/content-disposition.ts'
+import { type ContentRequest, immutable, ipfsPath, represent } from './answer.ts'
 import { GatewayError } from './errors.ts'
 
 /** The blocks of a path and of what it leads to, as a CARv1 (Trustless Gateway specification, "CAR Responses"). */

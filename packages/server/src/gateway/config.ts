@@ -12,14 +12,8 @@ export interface GatewayConfig {
 
 /** Bounds of one answer. */
 export const limits = {
-  /** Ranges in one request; more than that and the whole file is answered, as HTTP allows. */
-  ranges: 16,
   /** Entries on one page of a directory listing. */
   listedEntries: 1000,
   /** Longest `_redirects` file, in bytes (Web Redirects File specification). */
   redirectsFileBytes: 64 * 1024,
-  /** How long a client may leave what was sent to it unread before it is let go. */
-  stalledMs: 120_000,
-  /** How much may wait in the socket before the next block is read. */
-  bufferedBytes: 2 * 1024 * 1024,
 } as const

@@ -2,11 +2,12 @@ import type { Block, BlockSource } from '@keepsake/content/block.ts'
 import type { Resolution } from '@keepsake/content/dag/resolve.ts'
 import { readFile } from '@keepsake/content/unixfs/read/file.ts'
 import { sizeOfFile, type UnixFsNode } from '@keepsake/content/unixfs/read/node.ts'
-import { type Answer, type Body, type ContentRequest, immutable, represent } from './answer.ts'
-import { contentDisposition } from './content-disposition.ts'
+import type { Answer, Body } from '../http/answer.ts'
+import { contentDisposition } from '../http/content-disposition.ts'
+import type { ByteRange } from '../http/ranges.ts'
+import { type ContentRequest, immutable, represent } from './answer.ts'
 import { isHarmless, SNIFFED_BYTES, typeOfBytes, typeOfName } from './content-type.ts'
 import { GatewayError } from './errors.ts'
-import type { ByteRange } from './ranges.ts'
 
 export interface FileAnswerOptions {
   /** The CID the ETag is made of: of the file, or of the directory whose `index.html` this is. */

@@ -1,16 +1,28 @@
 import type { BlockSource } from '@keepsake/content/block.ts'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { Answer } from '../http/answer.ts'
+import { send } from '../http/send.ts'
 import { negotiate } from './accept.ts'
-import type { Answer, ContentRequest } from './answer.ts'
+import type { ContentRequest } from './answer.ts'
 import { labelOf } from './cid-label.ts'
 import type { GatewayConfig } from './config.ts'
 import { contentAnswer } from './content-answer.ts'
 import { type ContentPath, contentPathOf, escapePath, nameNotResolved, parseContentPath } from './content-path.ts'
 import { GatewayError, toGatewayError } from './errors.ts'
 import { type Origin, originOf, pathOf, subdomainRoute } from './origin.ts'
-import { send } from './send.ts'
 
 export { gatewayUrl } from './origin.ts'
+
+/** Sent with everything: any page may read content, which is public by nature. No cookie is ever asked for. */
+const everyAnswer: Readonly<Record<string, string>> = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, HEAD, OPTIONS',
+  'access-control-allow-headers':
+    'Content-Type, Range, User-Agent, X-Requested-With, If-None-Match, If-Range, Accept, Cache-Control',
+  'access-control-expose-headers':
+    'Content-Length, Content-Range, Content-Disposition, Content-Location, Accept-Ranges, ETag, X-Ipfs-Path, X-Ipfs-Roots, X-Chunked-Output, X-Stream-Output',
+  'x-content-type-options': 'nosniff',
+}
 
 export interface GatewayComponents {
   blocks: BlockSource
@@ -29,7 +41,9 @@ export function gatewayRoutes({ blocks, config }: GatewayComponents): FastifyPlu
     response.on('close', () => leaving.abort())
     try {
       const answer = await answerTo(blocks, config, request, leaving.signal)
-      await send(response, request.method, answer, (error) => request.log.warn({ err: error }, 'a gateway answer was cut short'))
+      await send(response, request.method, withAlways(answer), (error) =>
+        request.log.warn({ err: error }, 'a gateway answer was cut short'),
+      )
     } catch (error) {
       await sendError(request, reply, error)
     }
@@ -42,6 +56,10 @@ export function gatewayRoutes({ blocks, config }: GatewayComponents): FastifyPlu
       app.route({ method: ['POST', 'PUT', 'PATCH', 'DELETE'], url, onRequest: handle, handler: handle })
     }
   }
+}
+
+function withAlways(answer: Answer): Answer {
+  return { ...answer, headers: { ...everyAnswer, ...answer.headers } }
 }
 
 async function sendError(request: FastifyRequest, { raw: response }: FastifyReply, thrown: unknown): Promise<void> {
@@ -58,7 +76,7 @@ async function sendError(request: FastifyRequest, { raw: response }: FastifyRepl
     'content-length': String(body.length),
     ...error.headers,
   }
-  await send(response, request.method, { status: error.status, headers, body }, () => {})
+  await send(response, request.method, withAlways({ status: error.status, headers, body }), () => {})
 }
 
 async function answerTo(

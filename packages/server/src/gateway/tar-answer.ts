@@ -8,8 +8,9 @@ import { readFile } from '@keepsake/content/unixfs/read/file.ts'
 import { decodeUnixFs, isDirectory, isFile, isUnixFs, sizeOfFile, type UnixFsNode } from '@keepsake/content/unixfs/read/node.ts'
 import { createTarPacker, type TarPackController } from 'modern-tar'
 import type { CID } from 'multiformats/cid'
-import { type Answer, type ContentRequest, immutable, represent } from './answer.ts'
-import { contentDisposition } from './content-disposition.ts'
+import type { Answer } from '../http/answer.ts'
+import { contentDisposition } from '../http/content-disposition.ts'
+import { type ContentRequest, immutable, represent } from './answer.ts'
 import { GatewayError } from './errors.ts'
 
 /** How much is gathered before the first byte is sent, so that a small archive that cannot be made is refused with a status. */

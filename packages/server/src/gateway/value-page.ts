@@ -1,6 +1,7 @@
 import { decodeValue, type Resolution, valueAsText } from '@keepsake/content/dag/resolve.ts'
 import { CID } from 'multiformats/cid'
-import { type Answer, type ContentRequest, generated, represent } from './answer.ts'
+import type { Answer } from '../http/answer.ts'
+import { type ContentRequest, generated, represent } from './answer.ts'
 import { escapePath } from './content-path.ts'
 import { escapeHtml, pageEnd, pageHeaders, pageStart, pageVersion } from './html.ts'
 

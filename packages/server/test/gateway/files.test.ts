@@ -1,4 +1,4 @@
-import { allowsRange } from '@keepsake/server/gateway/conditions.ts'
+import { allowsRange } from '@keepsake/server/http/conditions.ts'
 import { CID } from 'multiformats/cid'
 import { identity } from 'multiformats/hashes/identity'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

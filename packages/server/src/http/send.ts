@@ -1,21 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import type { Answer, Body } from './answer.ts'
-import { limits } from './config.ts'
 
 /** Chunks below this are copied together: a write to a socket costs more than copying so little. */
 const SMALL_BYTES = 32 * 1024
 const GATHERED_BYTES = 128 * 1024
-
-/** Sent with everything: any page may read content, which is public by nature. No cookie is ever asked for. */
-const everyAnswer: Readonly<Record<string, string>> = {
-  'access-control-allow-origin': '*',
-  'access-control-allow-methods': 'GET, HEAD, OPTIONS',
-  'access-control-allow-headers':
-    'Content-Type, Range, User-Agent, X-Requested-With, If-None-Match, If-Range, Accept, Cache-Control',
-  'access-control-expose-headers':
-    'Content-Length, Content-Range, Content-Disposition, Content-Location, Accept-Ranges, ETag, X-Ipfs-Path, X-Ipfs-Roots, X-Chunked-Output, X-Stream-Output',
-  'x-content-type-options': 'nosniff',
-}
+/** How long a client may leave what was sent to it unread before it is let go. */
+const STALLED_MS = 120_000
+/** How much may wait in the socket before the next bytes are read. */
+const BUFFERED_BYTES = 2 * 1024 * 1024
 
 /**
  * Sends an answer. The first bytes are waited for before the status is sent, so what goes wrong before them is thrown; what goes wrong
@@ -30,14 +22,14 @@ export async function send(
   const { status, headers, body } = answer
   if (method === 'HEAD' || body === undefined || body instanceof Uint8Array) {
     if (body === undefined && status !== 304 && headers['content-length'] === undefined) headers['content-length'] = '0'
-    response.writeHead(status, { ...everyAnswer, ...headers })
+    response.writeHead(status, headers)
     response.end(method === 'HEAD' ? undefined : body)
     await closeUnread(body)
     return
   }
   const chunks = body[Symbol.asyncIterator]()
   const first = await chunks.next()
-  response.writeHead(status, { ...everyAnswer, ...headers })
+  response.writeHead(status, headers)
   try {
     await writeAll(response, first, chunks)
     response.end()
@@ -58,7 +50,7 @@ function cut(response: ServerResponse): void {
   if (!socket || socket.destroyed) return
   if (response.req.httpVersion === '1.0') socket.resetAndDestroy()
   else socket.destroySoon()
-  setTimeout(() => socket.destroy(), limits.stalledMs).unref()
+  setTimeout(() => socket.destroy(), STALLED_MS).unref()
 }
 
 /** A body that was opened and is not wanted gives back what it holds. */
@@ -88,7 +80,7 @@ async function writeAll(
       flush()
       response.write(next.value)
     }
-    if (response.writableLength >= limits.bufferedBytes) await drained(response)
+    if (response.writableLength >= BUFFERED_BYTES) await drained(response)
   }
   flush()
 }
@@ -103,10 +95,7 @@ function drained(response: ServerResponse): Promise<void> {
       else resolve()
     }
     const leave = () => settle(new Error('The client left.'))
-    const timer = setTimeout(
-      () => settle(new Error(`The client read nothing for ${limits.stalledMs / 1000} seconds.`)),
-      limits.stalledMs,
-    )
+    const timer = setTimeout(() => settle(new Error(`The client read nothing for ${STALLED_MS / 1000} seconds.`)), STALLED_MS)
     response.once('drain', settle).once('close', leave)
     if (response.destroyed) leave()
   })

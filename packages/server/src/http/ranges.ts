@@ -1,4 +1,5 @@
-import { limits } from './config.ts'
+/** Ranges in one request; more than that and the whole is answered, as HTTP allows. */
+const maxRanges = 16
 
 /** Bytes of a representation, from `offset`, `length` of them, at least one. */
 export interface ByteRange {
@@ -9,14 +10,14 @@ export interface ByteRange {
 /**
  * Reads a `Range` header for a representation of `sizeBytes` (RFC 9110, section 14).
  *
- * Undefined: answer the whole. That is for other units, for what does not parse, for more than `limits.ranges` ranges and for
+ * Undefined: answer the whole. That is for other units, for what does not parse, for more than `maxRanges` ranges and for
  * overlapping ones that together are longer than the whole, which only somebody with bad intentions asks for. Empty: 416.
  */
 export function parseRanges(header: string | undefined, sizeBytes: number): ByteRange[] | undefined {
   const [, set] = /^\s*bytes\s*=(.*)$/i.exec(header ?? '') ?? []
   if (set === undefined) return undefined
   const specs = set.split(',').filter((spec) => spec.trim() !== '')
-  if (specs.length === 0 || specs.length > limits.ranges) return undefined
+  if (specs.length === 0 || specs.length > maxRanges) return undefined
   const ranges: ByteRange[] = []
   let total = 0
   for (const spec of specs) {
