@@ -22,6 +22,11 @@ function integer(min: number, max: number, s: Described<number>): Setting<number
   return { ...s, expects: `a whole number from ${min} to ${max}`, parse }
 }
 
+/** A whole number that another setting stands in for when it is left out. */
+function optionalInteger(min: number, max: number, s: Described<number | undefined>): Setting<number | undefined> {
+  return integer(min, max, s as Described<number>) as Setting<number | undefined>
+}
+
 function choice<const T extends string>(options: readonly T[], s: Described<T>): Setting<T> {
   const parse = (text: string) => {
     if (!(options as readonly string[]).includes(text)) throw new Error('')
@@ -282,6 +287,43 @@ export const settings = {
       'Most CIDs the DHT is told of in a minute. Each takes about 0.2 seconds of a processor, and has to be told again every 22 hours: ' +
       '120 are enough for 158,000 CIDs and take about 40 % of a core while there are CIDs waiting.',
     initial: 120,
+  }),
+  AGGREGATE_PROFILE: choice(['trial', 'pdp-1gib', 'sector-32gib', 'off'], {
+    section: 'Filecoin',
+    description:
+      'Numbers by which uploads are packed into aggregates (docs/aggregates.md): `trial` packs within a minute, `pdp-1gib` fills pieces of 1 GiB, ' +
+      '`sector-32gib` those of 32 GiB with the numbers of 2021, `off` packs nothing. The settings below replace single ones.',
+    initial: 'trial',
+  }),
+  AGGREGATE_LAYOUT: choice(['unixfs-2021', 'segments'], {
+    section: 'Filecoin',
+    description:
+      'How new aggregates are laid out: one CAR with a directory of everything in it, or whole CARs side by side with an index (FRC-0058).',
+    initial: 'unixfs-2021',
+  }),
+  AGGREGATE_TARGET_BYTES: optionalInteger(64 * 1024, 64 * GiB, {
+    section: 'Filecoin',
+    description: 'Bytes an aggregate is filled to. What is larger is split over several.',
+    initial: undefined,
+    initialText: 'from the profile',
+  }),
+  AGGREGATE_MIN_BYTES: optionalInteger(0, 64 * GiB, {
+    section: 'Filecoin',
+    description: 'An aggregate that holds less is not closed for being full, only when its oldest item has waited too long.',
+    initial: undefined,
+    initialText: 'from the profile',
+  }),
+  AGGREGATE_SETTLE_SECONDS: optionalInteger(0, 7 * 86_400, {
+    section: 'Filecoin',
+    description: 'How long an upload is left alone after it is complete: what is deleted by then is not packed.',
+    initial: undefined,
+    initialText: 'from the profile',
+  }),
+  AGGREGATE_FORCE_SECONDS: optionalInteger(0, 30 * 86_400, {
+    section: 'Filecoin',
+    description: 'The longest an upload waits for its aggregate to fill; then that is built as it is.',
+    initial: undefined,
+    initialText: 'from the profile',
   }),
   MAX_UPLOAD_BYTES: integer(1, 64 * 1024 * GiB, {
     section: 'Limits',

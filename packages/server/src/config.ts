@@ -67,5 +67,7 @@ function contradictions(c: Parsed): string[] {
   if (c.SMTP_URL && !c.MAIL_FROM) found.push('MAIL_FROM: expected a sender because SMTP_URL is set, got nothing')
   if (c.GITHUB_CLIENT_ID && !c.GITHUB_CLIENT_SECRET)
     found.push('GITHUB_CLIENT_SECRET: expected a secret because GITHUB_CLIENT_ID is set, got nothing')
+  if ((c.AGGREGATE_MIN_BYTES ?? 0) > (c.AGGREGATE_TARGET_BYTES ?? Number.POSITIVE_INFINITY))
+    found.push('AGGREGATE_MIN_BYTES: expected at most AGGREGATE_TARGET_BYTES, got more')
   return found
 }

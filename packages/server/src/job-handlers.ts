@@ -1,4 +1,5 @@
 import { signInJobs } from './accounts/sign-in/jobs.ts'
+import { aggregateJobs } from './aggregates/jobs.ts'
 import { blockJobs } from './blocks/jobs.ts'
 import type { JobHandlers } from './jobs/worker.ts'
 import { pinRequestJobs } from './pin-requests/jobs.ts'
@@ -7,5 +8,11 @@ import { uploadJobs } from './uploads/jobs.ts'
 
 /** What each job of the pipeline does. */
 export function jobHandlers(service: Service): JobHandlers {
-  return { ...signInJobs(service), ...blockJobs(service), ...uploadJobs(service), ...pinRequestJobs(service) }
+  return {
+    ...signInJobs(service),
+    ...blockJobs(service),
+    ...aggregateJobs(service),
+    ...uploadJobs(service),
+    ...pinRequestJobs(service),
+  }
 }

@@ -9,6 +9,11 @@
  *        │                                                                └─ root:complete ──► announce-roots (in the peer's process)
  *        └─ upload:deleted   nothing to do at once; the collector comes by the clock
  *
+ *   root:complete ──► plan-aggregates   takes what has settled into an aggregate that collects; closes what is full or has waited
+ *        └─ aggregate:closed ──► build-aggregate   reads and checks every block, writes the recipe, computes the piece
+ *             └─ piece:computed ──► validate-aggregate   reads it back as a stranger would
+ *                  └─ aggregate:built
+ *
  *   sign-in-link:requested, invitation:made  a mail is to be sent ──► send-sign-in-link, send-invitation
  *   account:deleted   its uploads and pins are nobody's ──► delete-uploads, delete-pin-requests
  *
@@ -16,7 +21,10 @@
  */
 export const pipeline = {
   'shard:indexed': ['complete-dag'],
-  'root:complete': [{ sweep: 'announce-roots' }],
+  'root:complete': [{ sweep: 'announce-roots' }, { sweep: 'plan-aggregates' }],
+  'aggregate:closed': ['build-aggregate'],
+  'piece:computed': ['validate-aggregate'],
+  'aggregate:built': [],
   'sign-in-link:requested': ['send-sign-in-link'],
   'invitation:made': ['send-invitation'],
   'account:deleted': ['delete-uploads', 'delete-pin-requests'],
@@ -35,6 +43,9 @@ export interface Sweep {
 export interface FactPayloads {
   'shard:indexed': { contentId: number }
   'root:complete': { contentId: number }
+  'aggregate:closed': { aggregateId: number }
+  'piece:computed': { aggregateId: number }
+  'aggregate:built': { aggregateId: number }
   'sign-in-link:requested': { linkId: string }
   'invitation:made': { invitationId: number }
   'account:deleted': { userId: number }
@@ -43,6 +54,7 @@ export interface FactPayloads {
 
 /** Work by the clock, in UTC (crontab syntax of graphile-worker). */
 export const clock = [
+  { at: '*/5 * * * *', job: 'plan-aggregates' },
   { at: '17 * * * *', job: 'collect-garbage' },
   { at: '37 * * * *', job: 'forget-sign-ins' },
   { at: '* * * * *', job: 'settle-pin-requests' },

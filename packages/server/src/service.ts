@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { KeyTokens } from './accounts/key-token.ts'
 import { keyTokens } from './accounts/key-token.ts'
 import { deriveSecret, loadKeySecret } from './accounts/secret.ts'
+import { dealFinder } from './aggregates/deals.ts'
 import type { BlobStore } from './blobs/blobs.ts'
 import { openBlobs } from './blobs/open.ts'
 import type { Blocks } from './blocks/blocks.ts'
@@ -20,6 +21,7 @@ import { openMail } from './mail/mail.ts'
 import type { PeerControl } from './peer/control-client.ts'
 import { openPeerControl } from './peer/control-client.ts'
 import { pipeline } from './pipeline.ts'
+import type { FindDeals } from './uploads/deals.ts'
 
 /** Everything the parts of one process share, made once, here, and handed to each part that needs it. */
 export interface Service extends AsyncDisposable {
@@ -42,6 +44,7 @@ export interface Service extends AsyncDisposable {
   peerToken: string
   /** Asks the IPFS network, through the peer. */
   peerControl: PeerControl
+  findDeals: FindDeals
   /** Resolves with the reason when the embedded database is lost for good; never with a database of your own. */
   lost: Promise<Error>
 }
@@ -120,6 +123,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     facts: facts(pipeline),
     peerToken,
     peerControl: openPeerControl({ database, token: peerToken }),
+    findDeals: dealFinder(database),
     lost: located.lost,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }

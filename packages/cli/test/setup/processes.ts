@@ -53,7 +53,7 @@ export interface RunningServer {
 /** A server of its own on a free port of loopback, with its own embedded PostgreSQL. */
 export async function startServer(dataDir: string): Promise<RunningServer> {
   const main = join(root, 'packages/server/src/main.ts')
-  const env = { ...plainEnv(dataDir), DATA_DIR: dataDir, PORT: '0', PEER: 'off', LOG_LEVEL: 'error' }
+  const env = { ...plainEnv(dataDir), DATA_DIR: dataDir, PORT: '0', PEER: 'off', AGGREGATE_PROFILE: 'off', LOG_LEVEL: 'error' }
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

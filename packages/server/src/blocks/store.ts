@@ -109,6 +109,17 @@ export async function insertContents(db: Db, contents: readonly NewContent[]): P
   return rows.map(({ id, completeAt }) => ({ id, completeAt }))
 }
 
+/** Enters a shard with its blocks for a caller that holds it by itself; its row stays locked until the transaction ends. Gives its id. */
+export async function insertShard(db: Db, { cid, sizeBytes, entries }: NewContent['shard']): Promise<number> {
+  const { rows } = await sql<{ id: number }>`
+    insert into shard (cid, size_bytes) values (${cid.bytes}, ${sizeBytes})
+    on conflict (cid) do update set stored_at = clock_timestamp(), size_bytes = excluded.size_bytes
+    returning id`.execute(db.kysely)
+  const { id } = rows[0]!
+  await insertBlocks(db, id, entries)
+  return id
+}
+
 export interface IncompleteContent {
   cid: Uint8Array
   obstacle: string | null
@@ -205,30 +216,32 @@ export async function forgetContents({ kysely }: Db, unheldSince: Date, limit: n
   })
 }
 
-/** Shards that no content needs and that nobody has stored lately, by id. */
+/** Neither a content nor an aggregate needs it. */
+const isLoose = sql`not exists (select from content_shard c where c.shard_id = shard.id)
+  and not exists (select from aggregate_shard a where a.shard_id = shard.id)`
+
+/** Shards that nothing needs and that nobody has stored lately, by id. */
 export async function listLooseShards(
   { kysely }: Db,
   { storedBefore, afterId, limit }: { storedBefore: Date; afterId: number; limit: number },
 ): Promise<{ id: number; cid: Uint8Array }[]> {
   const { rows } = await sql<{ id: number; cid: Uint8Array }>`
     select id, cid from shard
-    where id > ${afterId} and stored_at < ${storedBefore} and not exists (select from content_shard c where c.shard_id = shard.id)
+    where id > ${afterId} and stored_at < ${storedBefore} and ${isLoose}
     order by id limit ${limit}`.execute(kysely)
   return rows
 }
 
-/** Deletes the row of a shard, and with it its place in the block index. False where a content needs it by now. */
+/** Deletes the row of a shard, and with it its place in the block index. False where something needs it by now. */
 export async function dropLooseShard({ kysely }: Db, shardId: number): Promise<boolean> {
   return await kysely.transaction().execute(async (tx) => {
     const { rows } = await sql`
-      select id from shard where id = ${shardId} and not exists (select from content_shard c where c.shard_id = shard.id)
+      select id from shard where id = ${shardId} and ${isLoose}
       for update skip locked`.execute(tx)
     if (rows.length === 0) return false
     // Looked at again now that it is locked: what was not committed at the first look may be by now.
     const deleted = await sql`
-      delete from shard where id = ${shardId} and not exists (select from content_shard c where c.shard_id = shard.id)`.execute(
-      tx,
-    )
+      delete from shard where id = ${shardId} and ${isLoose}`.execute(tx)
     return deleted.numAffectedRows === 1n
   })
 }

@@ -49,6 +49,9 @@ export interface BlockTable {
   byte_length: number
 }
 
+/** Where a complete content stands on its way into an aggregate. */
+export type Packing = 'waiting' | 'taken' | 'aside'
+
 export interface ContentTable {
   id: Generated<number>
   cid: Uint8Array
@@ -56,6 +59,7 @@ export interface ContentTable {
   complete_at: Date | null
   obstacle: string | null
   created_at: Created
+  packing: Generated<Packing>
 }
 
 export interface ContentShardTable {
@@ -231,6 +235,76 @@ export interface AnnouncementTable {
   entries_at: Date | null
 }
 
+export type AggregateState = 'collecting' | 'building' | 'validating' | 'built' | 'failed'
+export type ClosedBecause = 'full' | 'waited' | 'asked'
+
+export interface AggregateTable {
+  id: Generated<number>
+  layout: 'unixfs-2021' | 'segments'
+  state: Generated<AggregateState>
+  items: Generated<number>
+  planned_bytes: Generated<number>
+  planned_blocks: Generated<number>
+  oldest_at: Date | null
+  closed_because: ClosedBecause | null
+  root: Uint8Array | null
+  size_bytes: number | null
+  piece_root: Uint8Array | null
+  piece_height: number | null
+  attempts: Generated<number>
+  reason: string | null
+  retry_at: Date | null
+  created_at: Created
+  changed_at: Generated<Date>
+  closed_at: Date | null
+  built_at: Date | null
+  validated_at: Date | null
+}
+
+export interface AggregateEntryTable {
+  aggregate_id: number
+  layout: 'unixfs-2021' | 'segments'
+  cid: Uint8Array
+  content_id: number | null
+  part: Generated<number>
+  parts: Generated<number>
+  first_block: Generated<number>
+  end_block: number | null
+  dag_bytes: number
+  dag_blocks: number
+  planned_bytes: number
+  planned_blocks: number
+  complete_at: Date
+  path_indexes: number[] | null
+  byte_offset: number | null
+  byte_length: number | null
+}
+
+export interface AggregateShardTable {
+  aggregate_id: number
+  shard_id: number
+}
+
+export interface AggregateRecipeTable {
+  aggregate_id: number
+  byte_offset: number
+  parts: Uint8Array
+}
+
+export interface AggregateTreeTable {
+  aggregate_id: number
+  height: number
+  nodes: Uint8Array
+}
+
+export interface AggregateObstacleTable {
+  content_id: number
+  reason: string
+  attempts: Generated<number>
+  since: Created
+  retry_at: Date
+}
+
 export interface Schema {
   user: UserTable
   api_key: ApiKeyTable
@@ -254,4 +328,10 @@ export interface Schema {
   pin_request: PinRequestTable
   peer_instance: PeerInstanceTable
   announcement: AnnouncementTable
+  aggregate: AggregateTable
+  aggregate_entry: AggregateEntryTable
+  aggregate_shard: AggregateShardTable
+  aggregate_recipe: AggregateRecipeTable
+  aggregate_tree: AggregateTreeTable
+  aggregate_obstacle: AggregateObstacleTable
 }

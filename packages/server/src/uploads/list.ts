@@ -2,6 +2,7 @@ import type { ListQuery, Nft } from '@keepsake/api/nft.ts'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import { parseCid } from './cid-spelling.ts'
+import type { FindDeals } from './deals.ts'
 import { encodeCursor, type ListOrderName, listOrders, parseCursor } from './list-order.ts'
 import { countUploads, listUploads } from './store.ts'
 import { toNft } from './uploads.ts'
@@ -9,6 +10,11 @@ import { toNft } from './uploads.ts'
 const defaultLimit = 10
 const maxLimit = 1000
 const maxCids = 100
+
+interface Components {
+  database: Db
+  findDeals: FindDeals
+}
 
 export interface Page {
   uploads: Nft[]
@@ -77,7 +83,7 @@ function single(value: unknown): string | undefined {
  *
  * @throws KeepsakeError `BAD_REQUEST` "invalid params"
  */
-export async function listOwnUploads({ database }: { database: Db }, userId: number, query: ListQuery): Promise<Page> {
+export async function listOwnUploads({ database, findDeals }: Components, userId: number, query: ListQuery): Promise<Page> {
   const limit = parseLimit(single(query.limit))
   const filter = {
     userId,
@@ -96,7 +102,9 @@ export async function listOwnUploads({ database }: { database: Db }, userId: num
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   const next = rows.length > limit && last ? nextQuery(query, encodeCursor(order, last)) : undefined
-  return { uploads: shown.map((row) => toNft(row)), count, next }
+  // Once for the page, not for each row.
+  const deals = await findDeals(shown.map(({ contentId }) => contentId))
+  return { uploads: shown.map((row) => toNft(row, row.sourceCid, deals.get(row.contentId))), count, next }
 }
 
 function nextQuery(query: ListQuery, cursor: string): string {

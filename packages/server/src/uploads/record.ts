@@ -8,6 +8,7 @@ import { keepContents } from '../blocks/content.ts'
 import type { Db } from '../database/database.ts'
 import { tellContentsChanged } from '../jobs/content-changes.ts'
 import type { Facts } from '../jobs/facts.ts'
+import type { FindDeals } from './deals.ts'
 import type { Received } from './received.ts'
 import { upsertUploads } from './store.ts'
 import { getUpload, toNft } from './uploads.ts'
@@ -16,13 +17,19 @@ interface Components {
   database: Db
   facts: Facts
   blocks: Blocks
+  findDeals: FindDeals
 }
 
 /** A claim that was entered: what its owner is told, and which content it is on. */
 interface Recorded {
   nft: Nft
   contentId: number
+  /** Whether the content was here before, so that it may have deals. */
+  isOld: boolean
 }
+
+/** Nothing has deals sooner. */
+const newForMs = 1_000
 
 /** A received upload with whose it is and what they call it. */
 export interface Claim {
@@ -42,6 +49,7 @@ export interface Claim {
  * No two claims may have the same shard, content, or user and CID: `takeBatch` sees to that.
  */
 async function recordUploads({ database, facts }: Components, claims: readonly Claim[]): Promise<Recorded[]> {
+  const newSince = Date.now() - newForMs
   return await database.kysely.transaction().execute(async (kysely) => {
     const db = { kysely }
     const contents = await keepContents(
@@ -82,7 +90,11 @@ async function recordUploads({ database, facts }: Components, claims: readonly C
     const complete = contents.find(({ completeAt }) => completeAt !== null)
     // One for all: what it starts looks for everything that is due.
     if (complete) await facts.record(db, 'root:complete', { contentId: complete.id })
-    return rows.map((row) => ({ nft: toNft(row), contentId: row.contentId }))
+    return rows.map((row) => ({
+      nft: toNft(row),
+      contentId: row.contentId,
+      isOld: row.contentCreatedAt.getTime() < newSince,
+    }))
   })
 }
 
@@ -150,7 +162,8 @@ export function uploadRecorder(components: Components): RecordUpload {
     })
   }
   return async (claim) => {
-    const { nft, contentId } = await enter(claim)
+    const { nft, contentId, isOld } = await enter(claim)
+    if (isOld) nft.deals = (await components.findDeals([contentId])).get(contentId) ?? []
     const isSettled = nft.pin.status === 'pinned' || claim.received.content.shard.entries.length > maxWalkedBlocks
     return isSettled ? nft : await lookFurther(components, claim, nft, contentId)
   }

@@ -8,6 +8,7 @@ import { authenticateMetaplex } from '../accounts/metaplex.ts'
 import type { Db } from '../database/database.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
+import type { FindDeals } from './deals.ts'
 import { listOwnUploads } from './list.ts'
 import type { ReceiveComponents } from './receive.ts'
 import { receiveUpload, storeNft } from './receive.ts'
@@ -15,6 +16,7 @@ import { checkContent, deleteUpload, getUpload, renameOwnUpload } from './upload
 
 export interface UploadComponents extends ReceiveComponents {
   database: Db
+  findDeals: FindDeals
   rateLimit: RateLimit
 }
 

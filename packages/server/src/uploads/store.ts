@@ -239,6 +239,7 @@ export async function findHolders(
 }
 
 export interface ContentStanding {
+  id: number
   cid: Uint8Array
   dagBytes: number | null
   completeAt: Date | null
@@ -250,7 +251,7 @@ export interface ContentStanding {
 
 export async function findContent({ kysely }: Db, cid: CID): Promise<ContentStanding | undefined> {
   const { rows } = await sql<ContentStanding>`
-    select content.cid, content.dag_bytes as "dagBytes", content.complete_at as "completeAt", content.created_at as "createdAt", content.obstacle,
+    select content.id, content.cid, content.dag_bytes as "dagBytes", content.complete_at as "completeAt", content.created_at as "createdAt", content.obstacle,
       case when content.complete_at is null then (select count(*) from missing_block m where m.content_id = content.id) else 0 end as "missingBlocks",
       case when content.complete_at is null
         then array(select m.cid from missing_block m where m.content_id = content.id limit 10) else '{}' end as "missingCids"

@@ -6,11 +6,16 @@ import type { Db } from '../database/database.ts'
 import type { UploadType } from '../database/schema.ts'
 import { KeepsakeError } from '../errors.ts'
 import { parseCid, storedSpelling } from './cid-spelling.ts'
+import type { Deals, FindDeals } from './deals.ts'
 import type { ContentStanding, UploadRow } from './store.ts'
 import { findContent, findHolders, findUpload, markDeleted, markManyDeleted, renameUpload, unmarkDeleted } from './store.ts'
 
 interface Components {
   database: Db
+}
+
+interface ReadComponents extends Components {
+  findDeals: FindDeals
 }
 
 /** What the API calls each type; for the others it is the media type that was sent. */
@@ -35,7 +40,7 @@ function toPin(cid: string, standing: Standing): Nft['pin'] {
 }
 
 /** An upload as the API shows it, under the spelling of the CID that was asked for. */
-export function toNft(row: UploadRow, cid: string = row.sourceCid): Nft {
+export function toNft(row: UploadRow, cid: string = row.sourceCid, deals: Deals = []): Nft {
   const size = row.dagBytes ?? 0
   return {
     cid,
@@ -47,7 +52,7 @@ export function toNft(row: UploadRow, cid: string = row.sourceCid): Nft {
     name: row.name,
     parts: row.parts,
     pin: { ...toPin(cid, { ...row, createdAt: row.contentCreatedAt }), size },
-    deals: [],
+    deals,
   }
 }
 
@@ -56,10 +61,10 @@ function notFound(): KeepsakeError {
 }
 
 /** @throws KeepsakeError `ERROR_INVALID_CID`, `NOT_FOUND` */
-export async function getUpload({ database }: Components, userId: number, cid: string): Promise<Nft> {
+export async function getUpload({ database, findDeals }: ReadComponents, userId: number, cid: string): Promise<Nft> {
   const row = await findUpload(database, userId, storedSpelling(cid))
   if (!row) throw notFound()
-  return toNft(row, storedSpelling(cid))
+  return toNft(row, storedSpelling(cid), (await findDeals([row.contentId])).get(row.contentId))
 }
 
 /** Which of the users hold which of the contents, by user, under the CIDs they stored them with; also what they deleted lately. */
@@ -77,10 +82,11 @@ export async function listHolders(
 }
 
 /** What anybody may know. @throws KeepsakeError `ERROR_INVALID_CID`, `NOT_FOUND` */
-export async function checkContent({ database }: Components, cid: string): Promise<Check> {
+export async function checkContent({ database, findDeals }: ReadComponents, cid: string): Promise<Check> {
   const standing = await findContent(database, parseCid(cid))
   if (!standing) throw notFound()
-  return { cid: storedSpelling(cid), pin: toPin(storedSpelling(cid), standing), deals: [] }
+  const deals = (await findDeals([standing.id])).get(standing.id) ?? []
+  return { cid: storedSpelling(cid), pin: toPin(storedSpelling(cid), standing), deals }
 }
 
 /** The upload disappears from its owner's list at once; the content stays for whoever else holds it. */
@@ -119,10 +125,10 @@ export async function restoreUploads({ database }: Components, caller: Caller, c
 export const maxNameLength = 1024
 
 /** @throws KeepsakeError `ERROR_INVALID_NAME`, `NOT_FOUND` */
-export async function renameOwnUpload({ database }: Components, userId: number, cid: string, name: unknown): Promise<Nft> {
+export async function renameOwnUpload(components: ReadComponents, userId: number, cid: string, name: unknown): Promise<Nft> {
   const spelling = storedSpelling(cid)
-  if (!(await renameUpload(database, userId, spelling, checkName(name)))) throw notFound()
-  return await getUpload({ database }, userId, cid)
+  if (!(await renameUpload(components.database, userId, spelling, checkName(name)))) throw notFound()
+  return await getUpload(components, userId, cid)
 }
 
 /** @throws KeepsakeError `ERROR_INVALID_NAME` */

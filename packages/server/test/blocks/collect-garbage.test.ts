@@ -46,7 +46,7 @@ async function store(text: string): Promise<{ cid: CID; shard: CID }> {
   const staged = await blobs.stage()
   const received = await receiveFile(body(), { staged, signal: new AbortController().signal })
   const blocks = openBlocks({ database: test.database, blobs })
-  await uploadRecorder({ database: test.database, facts: facts(pipeline), blocks })({
+  await uploadRecorder({ database: test.database, facts: facts(pipeline), blocks, findDeals: async () => new Map() })({
     caller,
     received,
     staged,

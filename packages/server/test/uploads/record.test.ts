@@ -50,7 +50,12 @@ async function claim(caller: Caller, text: string): Promise<Claim> {
 }
 
 const record = () =>
-  uploadRecorder({ database: test.database, facts: facts(pipeline), blocks: openBlocks({ database: test.database, blobs }) })
+  uploadRecorder({
+    database: test.database,
+    facts: facts(pipeline),
+    blocks: openBlocks({ database: test.database, blobs }),
+    findDeals: async () => new Map(),
+  })
 
 describe('recording uploads', () => {
   it('acknowledges many at once, each readable and under its own name', async () => {

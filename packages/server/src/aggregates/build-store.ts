@@ -1,0 +1,164 @@
+import type { Piece } from '@keepsake/content/piece/piece.ts'
+import { sql } from 'kysely'
+import { CID } from 'multiformats/cid'
+import type { Db } from '../database/database.ts'
+import type { AggregateState } from '../database/schema.ts'
+
+export interface AggregateToBuild {
+  id: number
+  layout: 'unixfs-2021' | 'segments'
+  state: AggregateState
+  attempts: number
+  /** Of an aggregate that was built before: what building it again has to give. */
+  pieceRoot: Uint8Array | null
+  pieceHeight: number | null
+  sizeBytes: number | null
+  root: Uint8Array | null
+}
+
+export interface EntryRow {
+  contentId: number | null
+  cid: CID
+  part: number
+  parts: number
+  firstBlock: number
+  endBlock: number | null
+  dagBytes: number
+  dagBlocks: number
+  links: number[] | null
+  byteOffset: number | null
+  byteLength: number | null
+}
+
+export async function findToBuild({ kysely }: Db, id: number): Promise<AggregateToBuild | undefined> {
+  const { rows } = await sql<AggregateToBuild>`
+    select id, layout, state, attempts, piece_root as "pieceRoot", piece_height as "pieceHeight", size_bytes as "sizeBytes", root
+    from aggregate where id = ${id}`.execute(kysely)
+  return rows[0]
+}
+
+/** What is in an aggregate, in no order. */
+export async function listEntries({ kysely }: Db, aggregateId: number): Promise<EntryRow[]> {
+  const { rows } = await sql<Omit<EntryRow, 'cid'> & { cid: Uint8Array }>`
+    select content_id as "contentId", cid, part, parts, first_block as "firstBlock", end_block as "endBlock", dag_bytes as "dagBytes",
+      dag_blocks as "dagBlocks", path_indexes as links, byte_offset as "byteOffset", byte_length as "byteLength"
+    from aggregate_entry where aggregate_id = ${aggregateId}`.execute(kysely)
+  return rows.map((row) => ({ ...row, cid: CID.decode(row.cid) }))
+}
+
+/** Keys in the blob store of the shards that are kept for an aggregate. */
+export async function listShardNames({ kysely }: Db, aggregateId: number): Promise<Set<string>> {
+  const { rows } = await sql<{ cid: Uint8Array }>`
+    select shard.cid from aggregate_shard a join shard on shard.id = a.shard_id where a.aggregate_id = ${aggregateId}`.execute(
+    kysely,
+  )
+  return new Set(rows.map(({ cid }) => CID.decode(cid).toString()))
+}
+
+/**
+ * Takes items out of an aggregate that has not been built. All parts of a split DAG go, from whatever aggregate: it waits again as a whole. Where
+ * another part has been built already nothing is taken out, and false is given.
+ */
+export async function takeOut({ kysely }: Db, aggregateId: number, cid: CID): Promise<boolean> {
+  const { rows } = await sql<{ built: boolean }>`
+    select exists (select from aggregate_entry e join aggregate a on a.id = e.aggregate_id
+      where e.cid = ${cid.bytes} and a.built_at is not null
+        and e.layout = (select layout from aggregate where id = ${aggregateId})) as built`.execute(kysely)
+  if (rows[0]?.built) return false
+  await sql`
+    with gone as (
+      delete from aggregate_entry e where e.cid = ${cid.bytes} and e.layout = (select layout from aggregate where id = ${aggregateId})
+      returning aggregate_id, content_id, planned_bytes, planned_blocks
+    ), waiting as (
+      update content set packing = 'waiting' where id in (select content_id from gone)
+    )
+    update aggregate set items = aggregate.items - 1, planned_bytes = aggregate.planned_bytes - gone.planned_bytes,
+      planned_blocks = aggregate.planned_blocks - gone.planned_blocks
+    from gone where aggregate.id = gone.aggregate_id`.execute(kysely)
+  return true
+}
+
+/** Where an item lies in what was built. */
+export interface Placement {
+  cid: Uint8Array
+  links: readonly number[] | undefined
+  byteOffset: number | undefined
+  byteLength: number | undefined
+}
+
+export interface BuiltAggregate {
+  root: CID | undefined
+  piece: Piece
+  placements: readonly Placement[]
+}
+
+const rowsAtOnce = 10_000
+
+/** Notes what came of building, to be validated. False where it is not to be built any more. */
+export async function saveBuilt({ kysely }: Db, aggregateId: number, built: BuiltAggregate): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update aggregate set state = 'validating', root = ${built.root?.bytes ?? null}, size_bytes = ${built.piece.payloadBytes},
+      piece_root = ${built.piece.root}, piece_height = ${built.piece.height}, reason = null, changed_at = clock_timestamp()
+    where id = ${aggregateId} and state = 'building'`.execute(kysely)
+  if (numAffectedRows !== 1n) return false
+  for (let at = 0; at < built.placements.length; at += rowsAtOnce) {
+    const some = built.placements.slice(at, at + rowsAtOnce)
+    await sql`
+      update aggregate_entry e set path_indexes = case when given.a is null then null else array[given.a, given.b, given.c] end,
+        byte_offset = given.byte_offset, byte_length = given.byte_length
+      from unnest(${some.map((p) => p.cid)}::bytea[], ${some.map((p) => p.links?.[0] ?? null)}::integer[],
+        ${some.map((p) => p.links?.[1] ?? null)}::integer[], ${some.map((p) => p.links?.[2] ?? null)}::integer[],
+        ${some.map((p) => p.byteOffset ?? null)}::bigint[], ${some.map((p) => p.byteLength ?? null)}::bigint[])
+        as given (cid, a, b, c, byte_offset, byte_length)
+      where e.aggregate_id = ${aggregateId} and e.cid = given.cid`.execute(kysely)
+  }
+  return true
+}
+
+/** Has exactly these shards kept for an aggregate. Gives how many of them are here: one may have been collected, which must fail the building. */
+export async function holdShards({ kysely }: Db, aggregateId: number, shards: readonly CID[]): Promise<number> {
+  const cids = sql`${shards.map((cid) => cid.bytes)}::bytea[]`
+  const { rows } = await sql<{ id: number }>`select id from shard where cid = any(${cids}) order by id for key share`.execute(
+    kysely,
+  )
+  const ids = sql`${rows.map(({ id }) => id)}::bigint[]`
+  await sql`delete from aggregate_shard where aggregate_id = ${aggregateId} and shard_id <> all (${ids})`.execute(kysely)
+  await sql`insert into aggregate_shard (aggregate_id, shard_id) select ${aggregateId}::bigint, id from unnest(${ids}) as s (id)
+    on conflict do nothing`.execute(kysely)
+  return rows.length
+}
+
+/** Notes that building or validating failed, and when it is tried again: the time doubles each time. Gives that time. */
+export async function markFailed(
+  { kysely }: Db,
+  aggregateId: number,
+  reason: string,
+  delaysMs: { first: number; longest: number },
+): Promise<void> {
+  await sql`
+    update aggregate set state = 'failed', reason = ${reason}, attempts = attempts + 1, changed_at = clock_timestamp(),
+      retry_at = clock_timestamp()
+        + least(${delaysMs.longest}::float8, ${delaysMs.first}::float8 * 2 ^ least(attempts, 30)) * interval '1 millisecond'
+    where id = ${aggregateId} and state in ('building', 'validating', 'built')`.execute(kysely)
+}
+
+export async function markValid({ kysely }: Db, aggregateId: number): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update aggregate set state = 'built', built_at = coalesce(built_at, clock_timestamp()), validated_at = clock_timestamp(),
+      changed_at = clock_timestamp(), reason = null, retry_at = null, attempts = 0
+    where id = ${aggregateId} and state in ('validating', 'built')`.execute(kysely)
+  return numAffectedRows === 1n
+}
+
+/** Contents in an aggregate that are still there. */
+export async function listContentIds({ kysely }: Db, aggregateId: number): Promise<number[]> {
+  const { rows } = await sql<{ id: number }>`
+    select content_id as id from aggregate_entry where aggregate_id = ${aggregateId} and content_id is not null`.execute(kysely)
+  return rows.map(({ id }) => id)
+}
+
+export async function clearObstacles({ kysely }: Db, aggregateId: number): Promise<void> {
+  await sql`delete from aggregate_obstacle o using aggregate_entry e where e.aggregate_id = ${aggregateId} and o.content_id = e.content_id`.execute(
+    kysely,
+  )
+}

@@ -1,0 +1,200 @@
+import { multihashSet } from '@keepsake/content/aggregate/multihash-set.ts'
+import { isContentError } from '@keepsake/content/errors.ts'
+import type { CID } from 'multiformats/cid'
+import type { Located, Places } from '../blocks/location-finder.ts'
+import { digestKey } from '../blocks/shard-writer.ts'
+import type { ReadSection, SectionReader } from './section-reader.ts'
+import { UnreadableBlockError } from './section-reader.ts'
+import type { WalkedBlock } from './walk-dags.ts'
+import { walkDags } from './walk-dags.ts'
+
+/** A DAG to be packed, or the part of one that was split. */
+export interface ItemToPack {
+  root: CID
+  /** Blocks of the walk that belong to this part; undefined for all. */
+  range?: { first: number; end: number | undefined } | undefined
+}
+
+/** An item whose blocks are not all readable. */
+export class ItemError extends Error {
+  override readonly name = 'ItemError'
+  readonly itemIndex: number
+
+  constructor(itemIndex: number, cause: Error) {
+    super(cause.message, { cause })
+    this.itemIndex = itemIndex
+  }
+}
+
+/** A block of an item, which is not in the aggregate yet. */
+export interface ItemSection {
+  itemIndex: number
+  section: ReadSection
+}
+
+/** Blocks whose leaves are looked for together. Of inner nodes the bytes are held until their turn. */
+const maxGroupBlocks = 2048
+const maxGroupNodeBytes = 8 * 1024 * 1024
+
+interface Options {
+  /** Multihashes that are in the aggregate already. */
+  known: Iterable<Uint8Array>
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * The blocks of items, in order, each once however many items have it, verified while they are read. The order within an item is that of a walk from
+ * its root, so the same items always give the same blocks in the same order, wherever they lie.
+ *
+ * @throws ItemError
+ */
+export async function* itemSections(
+  reader: SectionReader,
+  items: readonly ItemToPack[],
+  { known, signal }: Options,
+): AsyncGenerator<ItemSection, void> {
+  const written = multihashSet()
+  for (const multihash of known) written.add(multihash)
+  /** Nodes that are there with everything below them. */
+  const covered = new Set<string>()
+  for (let at = 0; at < items.length; ) {
+    const item = items[at] as ItemToPack
+    if (item.range) {
+      yield* partOfDag(reader, { ...item, range: item.range }, at++, { written, signal })
+      continue
+    }
+    let end = at
+    while (end < items.length && !items[end]?.range) end++
+    yield* wholeDags(reader, items.slice(at, end), at, { written, covered, signal })
+    at = end
+  }
+}
+
+interface Context {
+  written: ReturnType<typeof multihashSet>
+  signal: AbortSignal | undefined
+}
+
+async function* wholeDags(
+  reader: SectionReader,
+  items: readonly ItemToPack[],
+  base: number,
+  { written, covered, signal }: Context & { covered: Set<string> },
+): AsyncGenerator<ItemSection, void> {
+  let walking = base
+  const enter = (cid: CID, rootIndex: number, isLeaf: boolean): boolean => {
+    walking = base + rootIndex
+    if (isLeaf) return written.add(cid.multihash.bytes)
+    const before = covered.size
+    return covered.add(digestKey(cid.multihash.bytes) + cid.code).size > before
+  }
+  const walk = walkDags(
+    reader,
+    items.map(({ root }) => root),
+    { enter, signal },
+  )
+  const blocks = told(walk, () => walking)
+  for await (const group of grouped(blocks)) {
+    for await (const { walked, section } of readLeaves(reader, group, base, signal)) {
+      // A node may have come before as a leaf, or as part of a DAG that is not all here.
+      if (walked.read && !written.add(walked.cid.multihash.bytes)) continue
+      yield { itemIndex: base + walked.rootIndex, section }
+    }
+  }
+}
+
+async function* partOfDag(
+  reader: SectionReader,
+  { root, range }: Required<ItemToPack> & { range: { first: number; end: number | undefined } },
+  itemIndex: number,
+  { written, signal }: Context,
+): AsyncGenerator<ItemSection, void> {
+  for await (const group of grouped(told(blocksOfPart(reader, root, range, signal), () => itemIndex))) {
+    const fresh = group.filter(({ cid, read }) => read !== undefined || written.add(cid.multihash.bytes))
+    for await (const { walked, section } of readLeaves(reader, fresh, itemIndex, signal)) {
+      if (walked.read && !written.add(walked.cid.multihash.bytes)) continue
+      yield { itemIndex, section }
+    }
+  }
+}
+
+/** The blocks of a part: those on the way from the root to its first, then its own. */
+export async function* blocksOfPart(
+  reader: SectionReader,
+  root: CID,
+  { first, end }: { first: number; end: number | undefined },
+  signal?: AbortSignal,
+): AsyncGenerator<WalkedBlock, void> {
+  const seen = new Set<string>()
+  const enter = (cid: CID): boolean => seen.size < seen.add(digestKey(cid.multihash.bytes) + cid.code).size
+  let index = 0
+  for await (const walked of walkDags(reader, [root], { enter, signal })) {
+    if (end !== undefined && index >= end) return
+    if (index === first)
+      for (const read of walked.ancestors()) yield { ...walked, cid: read.cid, length: read.bytes.length, read }
+    if (index >= first) yield walked
+    index++
+  }
+}
+
+/** Says of which item a block is that stops the walk. */
+async function* told(walk: AsyncIterable<WalkedBlock>, itemIndex: () => number): AsyncGenerator<WalkedBlock, void> {
+  try {
+    yield* walk
+  } catch (error) {
+    throw asItemError(error, itemIndex())
+  }
+}
+
+function asItemError(error: unknown, itemIndex: number): unknown {
+  return error instanceof UnreadableBlockError || isContentError(error) ? new ItemError(itemIndex, error) : error
+}
+
+async function* grouped(blocks: AsyncIterable<WalkedBlock>): AsyncGenerator<WalkedBlock[], void> {
+  let group: WalkedBlock[] = []
+  let nodeBytes = 0
+  for await (const walked of blocks) {
+    group.push(walked)
+    nodeBytes += walked.read?.section.length ?? 0
+    if (group.length < maxGroupBlocks && nodeBytes < maxGroupNodeBytes) continue
+    yield group
+    group = []
+    nodeBytes = 0
+  }
+  if (group.length > 0) yield group
+}
+
+async function* readLeaves(reader: SectionReader, group: readonly WalkedBlock[], base: number, signal: AbortSignal | undefined) {
+  const leaves = group.filter(({ read }) => !read)
+  const reading = reader.read(
+    leaves.map(({ cid }) => cid),
+    placesOf(leaves),
+    { signal },
+  )
+  try {
+    for (const walked of group) {
+      if (walked.read) {
+        yield { walked, section: walked.read }
+        continue
+      }
+      try {
+        const next = await reading.next()
+        if (next.done) throw new Error(`Block ${walked.cid} was not delivered.`)
+        yield { walked, section: next.value }
+      } catch (error) {
+        throw asItemError(error, base + walked.rootIndex)
+      }
+    }
+  } finally {
+    await reading.return()
+  }
+}
+
+function placesOf(leaves: readonly WalkedBlock[]): Places {
+  const found = new Map<string, readonly Located[]>()
+  for (const { cid, places } of leaves) found.set(digestKey(cid.multihash.bytes), places.get(cid))
+  return {
+    get: (cid) => found.get(digestKey(cid.multihash.bytes)) ?? [],
+    has: (cid) => found.has(digestKey(cid.multihash.bytes)),
+  }
+}

@@ -1,0 +1,208 @@
+import type { AbortOptions } from '@keepsake/content/block.ts'
+import { isContentError } from '@keepsake/content/errors.ts'
+import { verifyBlock } from '@keepsake/content/hash/verify.ts'
+import type { CID } from 'multiformats/cid'
+import type { BlobStore } from '../blobs/blobs.ts'
+import { BlobNotFoundError, BlobRangeError } from '../blobs/blobs.ts'
+import type { Located, Places } from '../blocks/location-finder.ts'
+import { locationFinder } from '../blocks/location-finder.ts'
+import type { Db } from '../database/database.ts'
+import { maxPrefixBytes, prefixLength } from './section-start.ts'
+
+/** A block as it stands in a shard, checked against its CID. */
+export interface ReadSection {
+  cid: CID
+  /** The shard's CAR CID, as a blob's key. */
+  shard: string
+  /** Where the section begins in the shard. */
+  offset: number
+  /** The whole section: its length, a CID, the block. */
+  section: Uint8Array
+  /** The block alone, a view of `section`. */
+  bytes: Uint8Array
+}
+
+/** A copy of a block that is not what its CID says, or is gone. */
+export interface Damage {
+  cid: CID
+  shard: string
+  reason: string
+}
+
+/** No copy of a block is good. */
+export class UnreadableBlockError extends Error {
+  override readonly name = 'UnreadableBlockError'
+  readonly cid: CID
+  readonly damages: readonly Damage[]
+
+  constructor(cid: CID, damages: readonly Damage[]) {
+    const copies = damages.map(({ shard, reason }) => `in shard ${shard} ${reason}`).join('; ')
+    super(`Block ${cid} cannot be read: ${copies || 'no shard is known to hold it'}.`)
+    this.cid = cid
+    this.damages = damages
+  }
+}
+
+export interface SectionReader {
+  locate(cids: readonly CID[]): Promise<Places>
+  /**
+   * Reads blocks in the order asked for, neighbours together and some ahead, each checked against its CID. Where a copy is damaged the next is taken,
+   * and `onDamage` told. @throws UnreadableBlockError
+   */
+  read(cids: readonly CID[], places: Places, options?: AbortOptions): AsyncGenerator<ReadSection, void>
+}
+
+interface Options {
+  /** Shards to read from where a block lies in several. */
+  preferred?: ReadonlySet<string> | undefined
+  onDamage?: ((damage: Damage) => void) | undefined
+}
+
+const maxRunBytes = 4 * 1024 * 1024
+const maxGapBytes = 64 * 1024
+/** Small blocks lie each in a file of its own: so many are opened at once. Of large runs fewer are read ahead. */
+const maxRunsAhead = 16
+const maxBytesAhead = 12 * 1024 * 1024
+
+interface Run {
+  shard: string
+  from: number
+  end: number
+  blocks: { cid: CID; place: Located }[]
+}
+
+export function sectionReader(
+  { database, blobs }: { database: Db; blobs: BlobStore },
+  { preferred, onDamage = () => {} }: Options = {},
+): SectionReader {
+  const finder = locationFinder(database)
+
+  const sorted = (places: readonly Located[]): readonly Located[] => {
+    if (!preferred || places.length < 2) return places
+    return [...places].sort((a, b) => Number(preferred.has(b.shard)) - Number(preferred.has(a.shard)))
+  }
+
+  const locate = async (cids: readonly CID[]): Promise<Places> => {
+    const found = await finder.findMany(cids)
+    return { has: found.has, get: (cid) => sorted(found.get(cid)) }
+  }
+
+  const readOne = async (cid: CID, { shard, offset, length }: Located, options?: AbortOptions): Promise<ReadSection> => {
+    const from = Math.max(0, offset - maxPrefixBytes(cid))
+    const bytes = await blobs.read(shard, from, offset + length - from, options)
+    return await cutOut(cid, { shard, from, bytes }, { shard, offset, length })
+  }
+
+  /** From one place after the other until the bytes are right. */
+  const recover = async (cid: CID, places: readonly Located[], options?: AbortOptions): Promise<ReadSection> => {
+    const damages: Damage[] = []
+    for (const place of places) {
+      try {
+        const read = await readOne(cid, place, options)
+        for (const damage of damages) onDamage(damage)
+        return read
+      } catch (error) {
+        options?.signal?.throwIfAborted()
+        // A store that cannot be reached says nothing about the copy.
+        if (!isDamage(error)) throw error
+        damages.push({ cid, shard: place.shard, reason: reasonOf(error) })
+      }
+    }
+    for (const damage of damages) onDamage(damage)
+    throw new UnreadableBlockError(cid, damages)
+  }
+
+  const begin = ({ shard, from, end, blocks }: Run, places: Places, options?: AbortOptions): Promise<ReadSection>[] => {
+    const reading = blobs.read(shard, from, end - from, options)
+    return blocks.map(({ cid, place }) => {
+      const read = reading
+        .then((bytes) => cutOut(cid, { shard, from, bytes }, place))
+        .catch((error: unknown) => {
+          options?.signal?.throwIfAborted()
+          if (!isDamage(error)) throw error
+          return recover(cid, places.get(cid), options)
+        })
+      // A reader that leaves early never looks at what was read ahead.
+      read.catch(() => {})
+      return read
+    })
+  }
+
+  async function* read(cids: readonly CID[], places: Places, options?: AbortOptions): AsyncGenerator<ReadSection, void> {
+    const ahead: { run: Run; sections: Promise<ReadSection>[] }[] = []
+    let bytesAhead = 0
+    const runs = planRuns(cids, places)
+    let next = runs.next()
+    for (;;) {
+      while (!next.done && ahead.length < maxRunsAhead && (ahead.length === 0 || bytesAhead < maxBytesAhead)) {
+        const run = next.value
+        ahead.push({ run, sections: begin(run, places, options) })
+        bytesAhead += run.end - run.from
+        next = runs.next()
+      }
+      const first = ahead.shift()
+      if (!first) return
+      for (const section of first.sections) yield await section
+      bytesAhead -= first.run.end - first.run.from
+    }
+  }
+
+  return { locate, read }
+}
+
+/** Blocks that lie close together are read at once. */
+function* planRuns(cids: readonly CID[], places: Places): Generator<Run, void> {
+  let open: Run | undefined
+  for (const cid of cids) {
+    const place = places.get(cid)[0]
+    if (place === undefined) {
+      if (open) yield open
+      throw new UnreadableBlockError(cid, [])
+    }
+    const from = Math.max(0, place.offset - maxPrefixBytes(cid))
+    const end = place.offset + place.length
+    if (
+      open &&
+      open.shard === place.shard &&
+      from >= open.from &&
+      from - open.end <= maxGapBytes &&
+      end - open.from <= maxRunBytes
+    ) {
+      open.end = Math.max(open.end, end)
+      open.blocks.push({ cid, place })
+      continue
+    }
+    if (open) yield open
+    open = { shard: place.shard, from, end, blocks: [{ cid, place }] }
+  }
+  if (open) yield open
+}
+
+async function cutOut(
+  cid: CID,
+  { shard, from, bytes }: { shard: string; from: number; bytes: Uint8Array },
+  { offset, length }: Located,
+): Promise<ReadSection> {
+  const at = offset - from
+  const block = bytes.subarray(at, at + length)
+  await verifyBlock(cid, block)
+  const prefix = prefixLength(bytes, at, cid, length)
+  if (prefix === undefined) throw new DamagedPrefixError()
+  return { cid, shard, offset: offset - prefix, section: bytes.subarray(at - prefix, at + length), bytes: block }
+}
+
+class DamagedPrefixError extends Error {
+  override readonly name = 'DamagedPrefixError'
+}
+
+function isDamage(error: unknown): boolean {
+  const isGone = error instanceof BlobNotFoundError || error instanceof BlobRangeError
+  return isGone || error instanceof DamagedPrefixError || isContentError(error, 'HASH_MISMATCH')
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof BlobNotFoundError) return 'the file is gone'
+  if (error instanceof BlobRangeError) return 'the file is too short'
+  if (error instanceof DamagedPrefixError) return 'what stands before the block is damaged'
+  return 'its bytes are damaged'
+}
