@@ -82,7 +82,7 @@ function apiRoutes(service: Service, build: BuildInfo) {
       await json.register(openApiRoutes(components))
       await json.register(keyRoutes(components))
       await json.register(userRoutes(components))
-      await json.register(pinRequestRoutes({ ...components, delegates: openDelegates(service) }))
+      await json.register(pinRequestRoutes({ ...components, findDelegates: openDelegates(service) }))
       await json.register(uploadRecordRoutes(components))
       await json.register(manyUploadRoutes(components))
     })

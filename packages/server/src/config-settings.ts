@@ -378,17 +378,17 @@ export const settings = {
   PIN_FETCHES: integer(1, 256, {
     section: 'Pins by CID',
     description: 'DAGs fetched at the same time.',
-    initial: 4,
+    initial: 16,
   }),
   PIN_FETCHES_PER_USER: integer(1, 256, {
     section: 'Pins by CID',
     description: 'Of them, most for one account; what comes after waits.',
-    initial: 2,
+    initial: 4,
   }),
   PIN_BLOCK_TIMEOUT_MS: integer(100, 3_600_000, {
     section: 'Pins by CID',
     description: 'How long to wait for a block before the attempt is broken off, and tried again later.',
-    initial: 60_000,
+    initial: 70_000,
   }),
   PIN_GIVE_UP_MINUTES: integer(1, 525_600, {
     section: 'Pins by CID',

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { KeepsakeError } from '../errors.ts'
 import { startWorker } from '../jobs/worker.ts'
 import { networkJobHandlers } from '../network-job-handlers.ts'
+import { openRequestFetcher } from '../pin-requests/fetcher.ts'
 import { networkJobs } from '../pipeline.ts'
 import { openService } from '../service.ts'
 import { startPeer } from './peer.ts'
@@ -22,7 +23,8 @@ export async function runPeer(config: Config): Promise<void> {
     await using service = await openService({ config: ownConfig, log, mode: 'beside' })
     await using peer = await startPeer(service)
     await using running = new AsyncDisposableStack()
-    const handlers = networkJobHandlers(service, peer.network)
+    const fetcher = running.use(openRequestFetcher({ ...service, network: peer.network }))
+    const handlers = networkJobHandlers(service, peer.network, { fetcher })
     const worker = await startWorker({ database: service.database, handlers, log, keepsClock: false })
     running.defer(() => worker.stop())
     // What became due while no peer ran has nobody to ask for it.

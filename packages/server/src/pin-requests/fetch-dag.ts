@@ -23,7 +23,7 @@ export interface FetchLimits {
 }
 
 /** Blocks asked for at the same time; each takes its size in memory. */
-const parallel = 8
+const parallel = 16
 /** Blocks looked up in the index at once. */
 const batchSize = 256
 /** Blocks that nobody gave, after which an attempt is broken off; up to then what else can be had is fetched. */

@@ -6,7 +6,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { Facts } from '../jobs/facts.ts'
-import type { Delegates } from './delegates.ts'
+import type { FindDelegates } from './delegates.ts'
 import type { WantedPin } from './parse-pin.ts'
 import { parsePin } from './parse-pin.ts'
 import { parsePinQuery } from './parse-query.ts'
@@ -28,7 +28,7 @@ export interface PinRequestComponents {
   config: Config
   database: Db
   facts: Facts
-  delegates: Delegates
+  findDelegates: FindDelegates
 }
 
 /** Requests of an account that may wait or be fetched at the same time. */
@@ -61,7 +61,7 @@ async function show(components: PinRequestComponents, row: PinRequestRow): Promi
   const current =
     isDue && (await settleRequest(components, row)) ? await findRequest(components.database, row.userId, row.id) : row
   if (!current) throw notFound()
-  return toPinStatus(current, await components.delegates.find())
+  return toPinStatus(current, await components.findDelegates())
 }
 
 async function enter(
@@ -127,17 +127,17 @@ export async function getPinRequest(components: PinRequestComponents, caller: Ca
 
 /** A page of an account's requests, newest first. @throws KeepsakeError `BAD_REQUEST`, `ERROR_INVALID_CID` */
 export async function listPinRequests(
-  { database, delegates }: PinRequestComponents,
+  { database, findDelegates }: PinRequestComponents,
   caller: Caller,
   query: RemotePinQuery,
 ): Promise<RemotePinResults> {
   const filter = parsePinQuery(query)
-  const [rows, count, addresses] = await Promise.all([
+  const [rows, count, delegates] = await Promise.all([
     listRequests(database, caller.userId, filter),
     countRequests(database, caller.userId, filter),
-    delegates.find(),
+    findDelegates(),
   ])
-  return { count, results: rows.map((row) => toPinStatus(row, addresses)) }
+  return { count, results: rows.map((row) => toPinStatus(row, delegates)) }
 }
 
 /** Ends a request. Uploads and requests of others for the same content are not touched. @throws KeepsakeError `NOT_FOUND` */

@@ -1,4 +1,5 @@
 import type { RemotePinStatus } from '@keepsake/api/pinning.ts'
+import type { Delegates } from './delegates.ts'
 import type { PinRequestRow } from './store.ts'
 
 function plural(count: number, word: string): string {
@@ -6,7 +7,9 @@ function plural(count: number, word: string): string {
 }
 
 /** How far a request is, in words; never more than is known. */
-function details(row: PinRequestRow): string {
+function details(row: PinRequestRow, { isLive }: Delegates): string {
+  const isOpen = row.status === 'queued' || row.status === 'pinning'
+  if (isOpen && !row.isLeased && !isLive) return 'It waits: no IPFS node of this server runs at the moment.'
   const have = `${plural(row.blocks, 'block')}, ${plural(row.bytes, 'byte')}`
   switch (row.status) {
     case 'pinned':
@@ -23,11 +26,11 @@ function details(row: PinRequestRow): string {
   }
 }
 
-function info(row: PinRequestRow): Record<string, string> {
+function info(row: PinRequestRow, delegates: Delegates): Record<string, string> {
   const isWaiting = row.status === 'pinning' && !row.isLeased
   const size = row.dagBytes ?? row.bytes
   return {
-    status_details: details(row),
+    status_details: details(row, delegates),
     ...(row.blocks > 0 && { blocks: String(row.blocks) }),
     ...(row.bytes > 0 && { bytes: String(row.bytes) }),
     ...(row.status === 'pinned' && size > 0 && { dag_size: String(size) }),
@@ -37,7 +40,7 @@ function info(row: PinRequestRow): Record<string, string> {
 }
 
 /** A request as the Pinning Service API shows it. */
-export function toPinStatus(row: PinRequestRow, delegates: readonly string[]): RemotePinStatus {
+export function toPinStatus(row: PinRequestRow, delegates: Delegates): RemotePinStatus {
   return {
     requestid: row.id,
     status: row.status,
@@ -48,7 +51,7 @@ export function toPinStatus(row: PinRequestRow, delegates: readonly string[]): R
       ...(row.origins.length > 0 && { origins: row.origins }),
       ...(Object.keys(row.meta).length > 0 && { meta: row.meta }),
     },
-    delegates: [...delegates],
-    info: info(row),
+    delegates: delegates.addresses,
+    info: info(row, delegates),
   }
 }

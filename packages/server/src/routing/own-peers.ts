@@ -1,6 +1,5 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
-import { ed25519Key, peerIdText } from '@keepsake/content/name/key.ts'
 import { httpMultiaddr } from '../network/http-multiaddr.ts'
+import { serviceIdOf } from '../network/service-id.ts'
 import type { OwnPeer } from './offers.ts'
 
 /** A node of ours on the IPFS network. */
@@ -26,7 +25,7 @@ const freshMs = 2_000
  * alone, under the peer id that the key behind the service's DID has.
  */
 export function ownPeers({ gatewayUrl, livePeers, didSeed }: Components): () => Promise<readonly OwnPeer[]> {
-  const serviceId = peerIdText(ed25519Key(publicKeyOf(didSeed)))
+  const serviceId = serviceIdOf(didSeed)
   let known: { at: number; peers: Promise<readonly OwnPeer[]> } | undefined
   const look = async (): Promise<readonly OwnPeer[]> => {
     const gateway = { protocol: 'transport-ipfs-gateway-http', addresses: [httpMultiaddr(gatewayUrl())] } as const
@@ -49,13 +48,4 @@ function withBitswap({ id, addresses }: LivePeer, more: OwnPeer['offers']): OwnP
   // A record names the peer once; only in an address over a relay the id of the relay has to stay.
   const bare = addresses.map((address) => (address.endsWith(`/p2p/${id}`) ? address.slice(0, -`/p2p/${id}`.length) : address))
   return { id, offers: [{ protocol: 'transport-bitswap', addresses: bare }, ...more] }
-}
-
-/** Head of an Ed25519 private key in PKCS #8 (RFC 8410, section 7). */
-const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex')
-
-function publicKeyOf(seed: Uint8Array): Uint8Array {
-  const key = createPrivateKey({ key: Buffer.concat([pkcs8Head, seed]), format: 'der', type: 'pkcs8' })
-  // The last 32 bytes of its SPKI form are the key (RFC 8410, section 4).
-  return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32)
 }

@@ -54,7 +54,7 @@ describe('a request to pin', () => {
     expect(json).toMatchObject({
       status: 'queued',
       pin: { cid, name: 'art', origins: ['/ip4/192.0.2.1/tcp/4001'], meta: { app: 'x' } },
-      info: { status_details: 'It waits to be fetched.' },
+      info: { status_details: 'It waits: no IPFS node of this server runs at the moment.' },
     })
     expect(json.delegates.length).toBeGreaterThan(0)
     expect(new Date(json.created).toISOString()).toBe(json.created)
