@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { BlockSource } from '@keepsake/content/block.ts'
-import { encodeCarHeader, encodeSectionPrefix } from '@keepsake/content/car/encode.ts'
+import { carStream } from '@keepsake/content/car/stream.ts'
 import type { Resolution } from '@keepsake/content/dag/resolve.ts'
 import { decodeUnixFs, isFile, isUnixFs, sizeOfFile } from '@keepsake/content/unixfs/read/node.ts'
-import { type DagScope, type EntityBytes, rangeOf, type ScopeOptions, scopedBlocks } from '@keepsake/content/unixfs/read/scope.ts'
+import { type DagScope, type EntityBytes, rangeOf, scopedBlocks } from '@keepsake/content/unixfs/read/scope.ts'
 import type { Answer } from '../http/answer.ts'
 import { contentDisposition } from '../http/content-disposition.ts'
 import { type ContentRequest, immutable, ipfsPath, represent } from './answer.ts'
@@ -25,23 +25,8 @@ export function carAnswer(blocks: BlockSource, request: ContentRequest, resoluti
     cacheControl: immutable,
     headers: { 'content-disposition': contentDisposition('attachment', request.query.get('filename') || `${cid}.car`) },
     sizeBytes: undefined,
-    open: () => carBytes(blocks, resolution, { scope, entityBytes, duplicates, signal: request.signal }),
+    open: () => carStream([cid], scopedBlocks(blocks, resolution, { scope, entityBytes, duplicates, signal: request.signal })),
   })
-}
-
-async function* carBytes(blocks: BlockSource, resolution: Resolution, options: ScopeOptions): AsyncGenerator<Uint8Array> {
-  const sections = scopedBlocks(blocks, resolution, options)
-  // What is wrong with the first block is said with a status; after the first byte the connection can only be cut.
-  let next = await sections.next()
-  try {
-    yield encodeCarHeader([resolution.cid])
-    for (; !next.done; next = await sections.next()) {
-      yield encodeSectionPrefix(next.value.cid, next.value.bytes.length)
-      yield next.value.bytes
-    }
-  } finally {
-    await sections.return(undefined)
-  }
 }
 
 function scopeOf(query: URLSearchParams): DagScope {
