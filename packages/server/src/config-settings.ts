@@ -1,56 +1,5 @@
-/** One setting of the environment: how its text is read and what it is when absent. `docs/configuration.md` is made from this. */
-export interface Setting<T> {
-  readonly section: string
-  readonly description: string
-  /** Completes "expected …". */
-  readonly expects: string
-  readonly initial: T
-  /** How the default is written in the documentation, where its value does not say it. */
-  readonly initialText?: string
-  readonly secret?: boolean
-  parse(text: string): T
-}
-
-type Described<T> = Omit<Setting<T>, 'parse' | 'expects'>
-
-function integer(min: number, max: number, s: Described<number>): Setting<number> {
-  const parse = (text: string) => {
-    const n = Number(text)
-    if (!Number.isSafeInteger(n) || n < min || n > max || !/^\d+$/.test(text)) throw new Error('')
-    return n
-  }
-  return { ...s, expects: `a whole number from ${min} to ${max}`, parse }
-}
-
-/** A whole number that another setting stands in for when it is left out. */
-function optionalInteger(min: number, max: number, s: Described<number | undefined>): Setting<number | undefined> {
-  return integer(min, max, s as Described<number>) as Setting<number | undefined>
-}
-
-function choice<const T extends string>(options: readonly T[], s: Described<T>): Setting<T> {
-  const parse = (text: string) => {
-    if (!(options as readonly string[]).includes(text)) throw new Error('')
-    return text as T
-  }
-  return { ...s, expects: `one of ${options.join(', ')}`, parse }
-}
-
-function text<T extends string | undefined>(expects: string, s: Described<T>): Setting<T> {
-  return { ...s, expects, parse: (t) => t as T }
-}
-
-/** Several values, separated by commas or spaces. */
-function list(expected: string, s: Described<readonly string[]>): Setting<readonly string[]> {
-  return { ...s, expects: `${expected}, separated by commas`, parse: (t) => t.split(/[\s,]+/).filter(Boolean) }
-}
-
-function url(protocols: readonly string[], s: Described<string | undefined>): Setting<string | undefined> {
-  const parse = (t: string) => {
-    if (!protocols.includes(new URL(t).protocol)) throw new Error('')
-    return t
-  }
-  return { ...s, expects: `an address that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`, parse }
-}
+import { pinSettings } from './config-pins.ts'
+import { choice, integer, list, optionalInteger, text, url } from './config-setting.ts'
 
 const GiB = 1024 ** 3
 const MiB = 1024 ** 2
@@ -325,6 +274,7 @@ export const settings = {
     initial: undefined,
     initialText: 'from the profile',
   }),
+  ...pinSettings,
   MAX_UPLOAD_BYTES: integer(1, 64 * 1024 * GiB, {
     section: 'Limits',
     description: 'Largest request body of an upload.',

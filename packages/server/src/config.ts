@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Setting } from './config-settings.ts'
+import type { Setting } from './config-setting.ts'
 import { settings } from './config-settings.ts'
 
 type Settings = typeof settings
@@ -69,5 +69,27 @@ function contradictions(c: Parsed): string[] {
     found.push('GITHUB_CLIENT_SECRET: expected a secret because GITHUB_CLIENT_ID is set, got nothing')
   if ((c.AGGREGATE_MIN_BYTES ?? 0) > (c.AGGREGATE_TARGET_BYTES ?? Number.POSITIVE_INFINITY))
     found.push('AGGREGATE_MIN_BYTES: expected at most AGGREGATE_TARGET_BYTES, got more')
+  return [...found, ...pinContradictions(c)]
+}
+
+function pinContradictions(c: Parsed): string[] {
+  const found: string[] = []
+  const need = (backend: Parsed['PIN_BACKENDS'][number], setting: string, what: string, value: unknown) => {
+    const isMissing = value === undefined || (Array.isArray(value) && value.length === 0)
+    if (c.PIN_BACKENDS.includes(backend) && isMissing)
+      found.push(`${setting}: expected ${what} because PIN_BACKENDS names ${backend}, got nothing`)
+  }
+  if (!c.PIN_BACKENDS.includes('embedded'))
+    found.push('PIN_BACKENDS: expected embedded to be among them, since this server keeps what it takes in any case')
+  need('cluster', 'CLUSTER_URLS', 'the address of a peer', c.CLUSTER_URLS)
+  need('pinata', 'PINATA_JWT', 'a JWT', c.PINATA_JWT)
+  need('psa', 'PSA_URL', 'an address', c.PSA_URL)
+  need('psa', 'PSA_TOKEN', 'a token', c.PSA_TOKEN)
+  need('kubo', 'KUBO_RPC_URL', 'an address', c.KUBO_RPC_URL)
+  if (c.CLUSTER_USER && !c.CLUSTER_PASSWORD)
+    found.push('CLUSTER_PASSWORD: expected a password because CLUSTER_USER is set, got nothing')
+  if (c.KUBO_RPC_AUTH !== undefined && !/^(bearer:.|basic:[^:]+:)/.test(c.KUBO_RPC_AUTH))
+    found.push('KUBO_RPC_AUTH: expected bearer:TOKEN or basic:USER:PASSWORD, got something else')
+  if (c.PIN_RETRY_MAX_MS < c.PIN_RETRY_MIN_MS) found.push('PIN_RETRY_MAX_MS: expected at least PIN_RETRY_MIN_MS')
   return found
 }
