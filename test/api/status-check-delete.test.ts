@@ -80,10 +80,10 @@ describe('check', () => {
     valueIn<{ cid: string; pin: Pin; deals: unknown[] }>(await call(apiUrl, 'GET', `/check/${cid}`))
 
   it('tells anybody about any content', async () => {
-    const { cid, pin } = await store()
+    const { cid, pin, pins } = await store()
     const answer = await check(cid)
-    expect(Object.keys(answer).toSorted()).toEqual(['cid', 'deals', 'pin'])
-    expect(answer).toEqual({ cid, pin, deals: [] })
+    expect(Object.keys(answer).toSorted()).toEqual(['cid', 'deals', 'pin', 'pins'])
+    expect(answer).toEqual({ cid, pin, pins, deals: [] })
   })
 
   it('has size null where the status says 0', async () => {

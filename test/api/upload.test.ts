@@ -24,6 +24,7 @@ describe('an upload of one file', () => {
       name: expect.stringMatching(/^Upload at \d{4}-/),
       parts: [expect.stringMatching(/^bagba[a-z2-7]+$/)],
       pin: { cid: nft.cid, created: isDate, size: 1234, status: 'pinned' },
+      pins: [{ backend: 'embedded', status: 'pinned', since: isDate }],
       deals: [],
     })
     expect(await status(nft.cid)).toEqual(nft)

@@ -21,6 +21,7 @@ export interface Nft {
   name: string
   parts: string[]
   pin: Pin
+  pins: { backend: string; status: string; since: string; error?: string; nextAttempt?: string }[]
   deals: unknown[]
 }
 

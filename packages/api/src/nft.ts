@@ -7,7 +7,24 @@ export const PinStatus = Type.Union([
   Type.Literal('failed'),
 ])
 
-/** Where a root's pin stands, over all keepers together. */
+/** Where a root stands with one of those who keep it. */
+export const BackendPin = Type.Object(
+  {
+    backend: Type.String({ description: '`embedded` is this server itself.', examples: ['embedded', 'cluster'] }),
+    status: PinStatus,
+    since: Type.String({ format: 'date-time', description: 'Since when it has this status.' }),
+    error: Type.Optional(Type.String({ description: 'Why it failed, or what went wrong at the last attempt.' })),
+    nextAttempt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When what failed is tried again. Absent once it is given up.' }),
+    ),
+  },
+  { title: 'BackendPin' },
+)
+export type BackendPin = Type.Static<typeof BackendPin>
+
+const pins = Type.Array(BackendPin, { description: 'All who are to keep it, the primary one first.' })
+
+/** Where a root's pin stands with the primary keeper. */
 export const Pin = Type.Object(
   {
     cid: Type.String(),
@@ -62,6 +79,7 @@ export const Nft = Type.Object(
     name: Type.String(),
     parts: Type.Array(Type.String(), { description: 'CAR CIDs of what was received.' }),
     pin: Pin,
+    pins,
     deals: Type.Array(Deal),
   },
   { title: 'NFT' },
@@ -69,7 +87,7 @@ export const Nft = Type.Object(
 export type Nft = Type.Static<typeof Nft>
 
 /** What anybody may know about a CID. */
-export const Check = Type.Object({ cid: Type.String(), pin: Pin, deals: Type.Array(Deal) }, { title: 'Check' })
+export const Check = Type.Object({ cid: Type.String(), pin: Pin, pins, deals: Type.Array(Deal) }, { title: 'Check' })
 export type Check = Type.Static<typeof Check>
 
 export const CidParams = Type.Object({

@@ -3,6 +3,7 @@ import { aggregateJobs } from './aggregates/jobs.ts'
 import { blockJobs } from './blocks/jobs.ts'
 import type { JobHandlers } from './jobs/worker.ts'
 import { pinRequestJobs } from './pin-requests/jobs.ts'
+import { pinJobs } from './pins/jobs.ts'
 import type { Service } from './service.ts'
 import { uploadJobs } from './uploads/jobs.ts'
 
@@ -13,6 +14,7 @@ export function jobHandlers(service: Service): JobHandlers {
     ...blockJobs(service),
     ...aggregateJobs(service),
     ...uploadJobs(service),
+    ...pinJobs(service),
     ...pinRequestJobs(service),
   }
 }

@@ -6,7 +6,11 @@
  *        │
  *        ├─ shard:indexed    its root is not known to be complete ──► complete-dag   walks the DAG from the root
  *        │                                                                │
- *        │                                                                └─ root:complete ──► announce-roots (in the peer's process)
+ *        │                                                                └─ root:complete   (or at once, when the upload brought all of it)
+ *        │                                                                     ├─ announce-roots (in the peer's process)
+ *        │                                                                     └─ pin-contents   hands it to every other keeper
+ *        │                                                                          ├─ track-pins   until the keeper says that it is pinned
+ *        │                                                                          └─ retry-pins   what failed, later and later, then given up
  *        └─ upload:deleted   nothing to do at once; the collector comes by the clock
  *
  *   root:complete ──► plan-aggregates   takes what has settled into an aggregate that collects; closes what is full or has waited
@@ -21,7 +25,7 @@
  */
 export const pipeline = {
   'shard:indexed': ['complete-dag'],
-  'root:complete': [{ sweep: 'announce-roots' }, { sweep: 'plan-aggregates' }],
+  'root:complete': [{ sweep: 'announce-roots' }, { sweep: 'pin-contents' }, { sweep: 'plan-aggregates' }],
   'aggregate:closed': ['build-aggregate'],
   'piece:computed': ['validate-aggregate'],
   'aggregate:built': [],
@@ -60,6 +64,12 @@ export const clock = [
   { at: '* * * * *', job: 'settle-pin-requests' },
   { at: '51 * * * *', job: 'forget-pin-requests' },
   { at: '43 3 * * *', job: 'compact-tallies' },
+  { at: '* * * * *', job: 'pin-contents' },
+  { at: '* * * * *', job: 'track-pins' },
+  { at: '* * * * *', job: 'retry-pins' },
+  { at: '*/5 * * * *', job: 'unpin-contents' },
+  { at: '23 * * * *', job: 'audit-pins' },
+  { at: '*/5 * * * *', job: 'measure-dags' },
   { at: '29 4 * * 0', job: 'sweep-blobs' },
 ] as const
 
@@ -70,5 +80,7 @@ export type NetworkJobName = (typeof networkJobs)[number]
 export type FactName = keyof typeof pipeline
 type NameOf<J> = J extends Sweep ? J['sweep'] : J
 type PipelineJob = NameOf<(typeof pipeline)[FactName][number]>
-export type SweepName = Extract<(typeof pipeline)[FactName][number], Sweep>['sweep']
-export type JobName = PipelineJob | (typeof clock)[number]['job']
+type ClockJob = (typeof clock)[number]['job']
+/** What the clock starts is a sweep too. */
+export type SweepName = Extract<(typeof pipeline)[FactName][number], Sweep>['sweep'] | ClockJob
+export type JobName = PipelineJob | ClockJob

@@ -18,8 +18,14 @@ import { facts } from './jobs/facts.ts'
 import { migrateJobs } from './jobs/worker.ts'
 import type { Mail } from './mail/mail.ts'
 import { openMail } from './mail/mail.ts'
+import { listPeerAddresses } from './network/peer-instances.ts'
 import type { PeerControl } from './peer/control-client.ts'
 import { openPeerControl } from './peer/control-client.ts'
+import type { PinBackend } from './pins/backend.ts'
+import { openPinBackends } from './pins/open-backends.ts'
+import type { PinPolicy } from './pins/pins.ts'
+import { pinPolicyOf } from './pins/pins.ts'
+import { registerBackends } from './pins/registered.ts'
 import { pipeline } from './pipeline.ts'
 import type { FindDeals } from './uploads/deals.ts'
 
@@ -45,6 +51,10 @@ export interface Service extends AsyncDisposable {
   /** Asks the IPFS network, through the peer. */
   peerControl: PeerControl
   findDeals: FindDeals
+  /** Who keeps contents, the primary one first. */
+  pinBackends: readonly PinBackend[]
+  pinPolicy: PinPolicy
+  pinConcurrency: number
   /** Resolves with the reason when the embedded database is lost for good; never with a database of your own. */
   lost: Promise<Error>
 }
@@ -95,7 +105,7 @@ function mailOf({ SMTP_URL: url, MAIL_FROM: from }: Config): Mail | undefined {
  * @throws KeepsakeError with a message for the operator
  */
 export async function openService(options: ServiceOptions): Promise<Service> {
-  const { config, log } = options
+  const { config, log, mode } = options
   await using opening = new AsyncDisposableStack()
   const located = opening.adopt(await locateDatabase(options), (db) => db.stop())
   const database = opening.adopt(
@@ -108,6 +118,10 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const keySecret = await loadKeySecret(config.KEY_SECRET, config.DATA_DIR)
   const mail = opening.adopt(mailOf(config), (open) => open?.close())
   const peerToken = Buffer.from(deriveSecret(keySecret, 'peer-control')).toString('base64url')
+  const blocks = openBlocks({ database, blobs })
+  const pinBackends = openPinBackends({ config, database, blobs, blocks, peerAddresses: () => listPeerAddresses(database) })
+  for (const backend of pinBackends) opening.use(backend)
+  if (mode === 'server') await registerBackends(database, config.PIN_BACKENDS)
   const opened = opening.move()
   return {
     config,
@@ -115,7 +129,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     database,
     databaseUrl: located.url,
     blobs,
-    blocks: openBlocks({ database, blobs }),
+    blocks,
     keyTokens: keyTokens(keySecret),
     didSeed: deriveSecret(keySecret, 'did'),
     signInSecret: deriveSecret(keySecret, 'sign-in'),
@@ -124,6 +138,9 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     peerToken,
     peerControl: openPeerControl({ database, token: peerToken }),
     findDeals: dealFinder(database),
+    pinBackends,
+    pinPolicy: pinPolicyOf(config),
+    pinConcurrency: config.PIN_CONCURRENCY,
     lost: located.lost,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }

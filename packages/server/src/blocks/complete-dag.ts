@@ -27,6 +27,8 @@ interface Walk {
   missing: CID[]
   /** Shards beside the content's own that its blocks are read from: they must be kept as long as the content. */
   shardIds: Set<number>
+  /** Bytes of the blocks that are here, each counted once. */
+  presentBytes: number
   obstacle: string | null
 }
 
@@ -62,13 +64,14 @@ export async function walkPresent(
   ownShards: ReadonlySet<number>,
   signal?: AbortSignal,
 ): Promise<Walk> {
-  const walk: Walk = { missing: [], shardIds: new Set(), obstacle: null }
+  const walk: Walk = { missing: [], shardIds: new Set(), presentBytes: 0, obstacle: null }
   const seen = new Set(start.map((cid) => digestKey(cid.multihash.bytes)))
   const open = start.filter((cid) => !isIdentity(cid))
   while (open.length > 0) {
     signal?.throwIfAborted()
     const batch = open.splice(-batchSize)
     const { present, missing } = await findPresent(database, batch, { own: ownShards, others: walk.shardIds })
+    for (const { sizeBytes } of present) walk.presentBytes += sizeBytes
     walk.missing.push(...missing)
     const inner = present.map(({ cid }) => cid).filter((cid) => cid.code !== RAW)
     for await (const { cid, bytes } of blocks.getMany(inner, { signal })) {

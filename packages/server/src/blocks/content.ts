@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { CID } from 'multiformats/cid'
 import type { StagedBlob } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
@@ -64,3 +65,8 @@ export async function keepShard(db: Db, shard: WrittenShard, staged: StagedBlob)
   await staged.commit(shard.cid.toString())
   return id
 }
+
+/** SQL: somebody holds the row of `content`, by an upload or by a pin. */
+export const isHeldNow = sql`(
+  exists (select from upload u where u.content_id = content.id and u.deleted_at is null)
+  or exists (select from pin_request p where p.content_id = content.id and p.released_at is null))`

@@ -6,6 +6,7 @@ import type { JobHandlers } from '../jobs/worker.ts'
 import type { Blocks } from './blocks.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { completeDag } from './complete-dag.ts'
+import { measureDags } from './measure-dags.ts'
 import { sweepBlobs } from './sweep-blobs.ts'
 
 interface Components {
@@ -25,11 +26,14 @@ function contentIdOf(payload: unknown): number {
   return contentId
 }
 
-export function blockJobs(components: Components): Pick<JobHandlers, 'complete-dag' | 'collect-garbage' | 'sweep-blobs'> {
+export function blockJobs(
+  components: Components,
+): Pick<JobHandlers, 'complete-dag' | 'collect-garbage' | 'sweep-blobs' | 'measure-dags'> {
   const graceMs = components.config.DELETE_GRACE_HOURS * 3_600_000
   return {
     'complete-dag': (payload, signal) => completeDag(components, { contentId: contentIdOf(payload) }, signal),
     'collect-garbage': async (_payload, signal) => void (await collectGarbage({ ...components, graceMs }, signal)),
+    'measure-dags': async (_payload, signal) => void (await measureDags(components, signal)),
     'sweep-blobs': async (_payload, signal) =>
       void (await sweepBlobs({ ...components, graceMs: Math.max(graceMs, minSweepAgeMs) }, signal)),
   }

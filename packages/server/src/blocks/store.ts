@@ -269,3 +269,21 @@ export async function takeUnknownShard({ kysely }: Db, cid: CID, deleteBytes: ()
     return true
   })
 }
+
+/** Complete contents whose size is not known, by id. */
+export async function listUnmeasured(
+  { kysely }: Db,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<{ id: number; cid: Uint8Array }[]> {
+  const { rows } = await sql<{ id: number; cid: Uint8Array }>`
+    select id, cid from content where dag_bytes is null and complete_at is not null and id > ${afterId} order by id limit ${limit}`.execute(
+    kysely,
+  )
+  return rows
+}
+
+/** False where it is known by now, or the content is gone. */
+export async function saveDagBytes({ kysely }: Db, contentId: number, dagBytes: number): Promise<boolean> {
+  const done = await sql`update content set dag_bytes = ${dagBytes} where id = ${contentId} and dag_bytes is null`.execute(kysely)
+  return done.numAffectedRows === 1n
+}

@@ -305,6 +305,44 @@ export interface AggregateObstacleTable {
   retry_at: Date
 }
 
+export interface PinBackendTable {
+  name: string
+  position: number
+  filled_to: Generated<number | null>
+  retired_at: Date | null
+  resting_until: Date | null
+  failures: Generated<number>
+  last_error: string | null
+  away_since: Date | null
+}
+
+export interface PinTable {
+  content_id: number
+  backend: string
+  status: Generated<PinStatus>
+  next_step: Generated<'add' | 'track' | 'retry' | null>
+  next_attempt_at: Generated<Date | null>
+  claimed_at: Date | null
+  attempts: Generated<number>
+  last_error: string | null
+  was_there: Generated<boolean>
+  created_at: Created
+  since: Generated<Date>
+  handed_over_at: Date | null
+  checked_at: Date | null
+  pinned_at: Date | null
+}
+
+export interface UnpinTable {
+  cid: Uint8Array
+  backend: string
+  attempts: Generated<number>
+  last_error: string | null
+  next_attempt_at: Generated<Date>
+  begun_at: Date | null
+  created_at: Created
+}
+
 export interface Schema {
   user: UserTable
   api_key: ApiKeyTable
@@ -334,4 +372,7 @@ export interface Schema {
   aggregate_recipe: AggregateRecipeTable
   aggregate_tree: AggregateTreeTable
   aggregate_obstacle: AggregateObstacleTable
+  pin_backend: PinBackendTable
+  pin: PinTable
+  unpin: UnpinTable
 }

@@ -40,6 +40,11 @@ export async function listPeers({ kysely }: Db): Promise<PeerInstance[]> {
     .execute()
 }
 
+/** Whole multiaddrs under which the DAGs here can be fetched from our peers, the most recent peer's first. */
+export async function listPeerAddresses(db: Db): Promise<string[]> {
+  return (await listPeers(db)).flatMap(({ peerId, addresses }) => addresses.map((address) => `${address}/p2p/${peerId}`))
+}
+
 /** Enters that the peer lives, with the database's clock, which all processes share. */
 export async function enterPeer({ kysely }: Db, peer: Omit<PeerInstance, 'seenAt'>): Promise<void> {
   const row = {

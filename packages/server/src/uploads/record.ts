@@ -26,6 +26,7 @@ interface Recorded {
   contentId: number
   /** Whether the content was here before, so that it may have deals. */
   isOld: boolean
+  isComplete: boolean
 }
 
 /** Nothing has deals sooner. */
@@ -94,6 +95,7 @@ async function recordUploads({ database, facts }: Components, claims: readonly C
       nft: toNft(row),
       contentId: row.contentId,
       isOld: row.contentCreatedAt.getTime() < newSince,
+      isComplete: row.completeAt !== null,
     }))
   })
 }
@@ -162,9 +164,9 @@ export function uploadRecorder(components: Components): RecordUpload {
     })
   }
   return async (claim) => {
-    const { nft, contentId, isOld } = await enter(claim)
+    const { nft, contentId, isOld, isComplete } = await enter(claim)
     if (isOld) nft.deals = (await components.findDeals([contentId])).get(contentId) ?? []
-    const isSettled = nft.pin.status === 'pinned' || claim.received.content.shard.entries.length > maxWalkedBlocks
+    const isSettled = isComplete || claim.received.content.shard.entries.length > maxWalkedBlocks
     return isSettled ? nft : await lookFurther(components, claim, nft, contentId)
   }
 }

@@ -1,9 +1,18 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
-import type { UploadType } from '../database/schema.ts'
+import type { PinStatus, UploadType } from '../database/schema.ts'
 import { tellContentsChanged } from '../jobs/content-changes.ts'
 import type { Cursor, ListOrder } from './list-order.ts'
+
+/** Where a content stands with one of those who keep it; no status where there is no row. */
+export interface PinEntry {
+  backend: string
+  status: PinStatus | null
+  since: string | null
+  error: string | null
+  nextAttempt: string | null
+}
 
 /** One upload joined with what it is a claim on. */
 export interface UploadRow {
@@ -25,7 +34,15 @@ export interface UploadRow {
   missingBlocks: number
   missingCids: Uint8Array[]
   obstacle: string | null
+  /** The primary keeper first; null where none but our own shards was ever made known. */
+  pins: PinEntry[] | null
 }
+
+/** Looked up by the primary key of `pin`, once for each of the few backends. */
+const pinEntries = sql`(
+  select jsonb_agg(jsonb_build_object('backend', b.name, 'status', p.status, 'since', p.since, 'error', p.last_error, 'nextAttempt', p.next_attempt_at)
+    order by b.position)
+  from pin_backend b left join pin p on p.content_id = content.id and p.backend = b.name where b.retired_at is null)`
 
 /** Only incomplete contents have missing blocks, so the sub-selects touch nothing for all others. */
 const rowColumns = sql`
@@ -34,7 +51,8 @@ const rowColumns = sql`
   content.dag_bytes as "dagBytes", content.complete_at as "completeAt", content.created_at as "contentCreatedAt", content.obstacle,
   case when content.complete_at is null then (select count(*) from missing_block m where m.content_id = content.id) else 0 end as "missingBlocks",
   case when content.complete_at is null
-    then array(select m.cid from missing_block m where m.content_id = content.id limit 10) else '{}' end as "missingCids"`
+    then array(select m.cid from missing_block m where m.content_id = content.id limit 10) else '{}' end as "missingCids",
+  ${pinEntries} as pins`
 
 export interface NewUpload {
   userId: number
@@ -247,6 +265,7 @@ export interface ContentStanding {
   missingBlocks: number
   missingCids: Uint8Array[]
   obstacle: string | null
+  pins: PinEntry[] | null
 }
 
 export async function findContent({ kysely }: Db, cid: CID): Promise<ContentStanding | undefined> {
@@ -254,7 +273,8 @@ export async function findContent({ kysely }: Db, cid: CID): Promise<ContentStan
     select content.id, content.cid, content.dag_bytes as "dagBytes", content.complete_at as "completeAt", content.created_at as "createdAt", content.obstacle,
       case when content.complete_at is null then (select count(*) from missing_block m where m.content_id = content.id) else 0 end as "missingBlocks",
       case when content.complete_at is null
-        then array(select m.cid from missing_block m where m.content_id = content.id limit 10) else '{}' end as "missingCids"
+        then array(select m.cid from missing_block m where m.content_id = content.id limit 10) else '{}' end as "missingCids",
+      ${pinEntries} as pins
     from content where content.cid = ${cid.toV1().bytes}`.execute(kysely)
   return rows[0]
 }

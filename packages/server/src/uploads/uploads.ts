@@ -1,5 +1,4 @@
 import type { Check, Nft } from '@keepsake/api/nft.ts'
-import { CID } from 'multiformats/cid'
 import type { Caller } from '../accounts/authenticate.ts'
 import { requireWithinLimits } from '../accounts/storage-limit.ts'
 import type { Db } from '../database/database.ts'
@@ -7,7 +6,8 @@ import type { UploadType } from '../database/schema.ts'
 import { KeepsakeError } from '../errors.ts'
 import { parseCid, storedSpelling } from './cid-spelling.ts'
 import type { Deals, FindDeals } from './deals.ts'
-import type { ContentStanding, UploadRow } from './store.ts'
+import { toPin, toPins } from './standing.ts'
+import type { UploadRow } from './store.ts'
 import { findContent, findHolders, findUpload, markDeleted, markManyDeleted, renameUpload, unmarkDeleted } from './store.ts'
 
 interface Components {
@@ -21,27 +21,10 @@ interface ReadComponents extends Components {
 /** What the API calls each type; for the others it is the media type that was sent. */
 const typeNames: Partial<Record<UploadType, string>> = { Nft: 'nft', Multipart: 'directory', Remote: 'remote' }
 
-type Standing = Pick<ContentStanding, 'dagBytes' | 'completeAt' | 'createdAt' | 'missingBlocks' | 'missingCids' | 'obstacle'>
-
-/**
- * A content is pinned here when every block of it is here. Until then it is pinning, and what is known to be missing is said:
- * nothing stays "pinning" without a reason.
- */
-function toPin(cid: string, standing: Standing): Nft['pin'] {
-  const pin = {
-    cid,
-    created: standing.createdAt.toISOString(),
-    size: standing.dagBytes,
-    status: standing.completeAt === null ? ('pinning' as const) : ('pinned' as const),
-  }
-  if (standing.completeAt !== null) return pin
-  const cids = standing.missingCids.map((bytes) => CID.decode(bytes).toString())
-  return { ...pin, missing: { blocks: standing.missingBlocks, cids, ...(standing.obstacle && { reason: standing.obstacle }) } }
-}
-
 /** An upload as the API shows it, under the spelling of the CID that was asked for. */
 export function toNft(row: UploadRow, cid: string = row.sourceCid, deals: Deals = []): Nft {
   const size = row.dagBytes ?? 0
+  const standing = { ...row, createdAt: row.contentCreatedAt }
   return {
     cid,
     created: row.createdAt.toISOString(),
@@ -51,7 +34,8 @@ export function toNft(row: UploadRow, cid: string = row.sourceCid, deals: Deals 
     size,
     name: row.name,
     parts: row.parts,
-    pin: { ...toPin(cid, { ...row, createdAt: row.contentCreatedAt }), size },
+    pin: { ...toPin(cid, standing), size },
+    pins: toPins(standing),
     deals,
   }
 }
@@ -86,7 +70,7 @@ export async function checkContent({ database, findDeals }: ReadComponents, cid:
   const standing = await findContent(database, parseCid(cid))
   if (!standing) throw notFound()
   const deals = (await findDeals([standing.id])).get(standing.id) ?? []
-  return { cid: storedSpelling(cid), pin: toPin(storedSpelling(cid), standing), deals }
+  return { cid: storedSpelling(cid), pin: toPin(storedSpelling(cid), standing), pins: toPins(standing), deals }
 }
 
 /** The upload disappears from its owner's list at once; the content stays for whoever else holds it. */

@@ -1,0 +1,1 @@
+export { type BackendRow, listBackends, registerBackends } from './store/backends.ts'
