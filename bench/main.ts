@@ -1,5 +1,6 @@
-// npm run bench -- upload|directory|small|read|list|routing|commp: measures a server started for it, on loopback, with fsync on, and prints each result beside a
-// physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
+// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap: measures a server started for it, on loopback, with fsync on, and prints
+// each result beside a physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
+import { benchBitswap } from './bitswap.ts'
 import { benchCommP } from './commp.ts'
 import { benchDirectory } from './directory.ts'
 import { benchFiles } from './files.ts'
@@ -18,6 +19,7 @@ const benches = {
   files: benchFiles,
   routing: benchRouting,
   commp: benchCommP,
+  bitswap: benchBitswap,
 }
 
 const [name, ...args] = process.argv.slice(2)

@@ -9,7 +9,7 @@ export interface ServerWithPeer extends Server {
 }
 
 /** Nobody is known, nobody is asked, and only loopback is listened on. */
-const quietPeer = {
+export const quietPeer = {
   PEER: 'on',
   PEER_HOST: '127.0.0.1',
   PEER_TCP_PORT: '0',

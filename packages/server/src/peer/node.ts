@@ -40,6 +40,8 @@ const maxConnectionsPerHostPerSecond = 50
 const maxStreamsPerConnection = 128
 /** Asking a peer whether it still lives: rarely, this is most of what an idle node does. */
 const pingIntervalMs = 60_000
+/** A peer on a slow line has to get a whole message of ours before it gets the question. */
+const pingTimeoutMs = 45_000
 /** The longest interval timers take. What is provided is provided again by the announcements, not by the DHT itself. */
 const neverMs = 2 ** 31 - 1
 
@@ -76,7 +78,7 @@ export async function startNode({ config, privateKey, datastore, rules }: NodeOp
       denyDialMultiaddr: (address) => !mayDial(address, rules, config.ALLOW_PRIVATE_ADDRESSES === 'yes'),
     },
     connectionManager: { maxConnections, inboundConnectionThreshold: maxConnectionsPerHostPerSecond },
-    connectionMonitor: { pingInterval: pingIntervalMs },
+    connectionMonitor: { pingInterval: pingIntervalMs, pingTimeout: { minTimeout: pingTimeoutMs, maxTimeout: pingTimeoutMs } },
     services: { identify: identify(), identifyPush: identifyPush(), ping: ping(), autoNAT: autoNAT(), ...dhts },
   })
   try {

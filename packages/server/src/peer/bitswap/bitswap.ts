@@ -62,7 +62,7 @@ export async function startBitswap({ node, blocks, log }: BitswapOptions): Promi
   const server = blockServer({
     blocks,
     send: (peer, message) => boxesOf(peer).answers.send(message),
-    onFailed: (peer, error) => letGo(peer, `it does not take what it asked for: ${(error as Error).message}`),
+    onFailed: (peer, error) => letGo(peer, `it does not take what it asked for (${(error as Error).name})`),
     onUnreadable: (cid, error) => log.warn({ cid: String(cid), err: error }, 'a block cannot be served'),
   })
   const fetcher = blockFetcher({

@@ -83,6 +83,7 @@ export function blockServer(options: ServeOptions): BlockServer {
       })
       sent.catch(read.reject)
       await read.promise
+      await before
     }
     await sent
   }
