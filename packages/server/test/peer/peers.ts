@@ -29,7 +29,7 @@ export interface TestPeer extends Peer {
 }
 
 /** Knows nobody, listens on loopback only, and may speak to loopback. */
-export const quiet = {
+const quiet = {
   ROLE: 'peer',
   PEER_HOST: '127.0.0.1',
   PEER_TCP_PORT: '0',
