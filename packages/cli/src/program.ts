@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { addCheck } from './commands/check.ts'
+import { addFindprovs } from './commands/findprovs.ts'
 import { addGet } from './commands/get.ts'
 import { addList } from './commands/list.ts'
 import { addLogin } from './commands/login.ts'
@@ -35,7 +36,8 @@ export function createProgram(context: Context): Command {
     .addHelpText('after', overview)
     .exitOverride()
   // Subcommands inherit what is set above when they are added.
-  for (const add of [addStore, addStatus, addList, addGet, addRm, addCheck, addPiece, addLogin, addVersion]) add(program, context)
+  for (const add of [addStore, addStatus, addList, addGet, addRm, addCheck, addFindprovs, addPiece, addLogin, addVersion])
+    add(program, context)
   addOperatorCommands(program)
   return program
 }

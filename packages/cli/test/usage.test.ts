@@ -21,7 +21,7 @@ test('shows the help when called alone', async () => {
   }
 })
 
-test.each(['store', 'status', 'list', 'get', 'rm', 'check', 'login', 'version'])('has help for %s', async (verb) => {
+test.each(['store', 'status', 'list', 'get', 'rm', 'check', 'findprovs', 'login', 'version'])('has help for %s', async (verb) => {
   const { code, stdout } = await keepsake([verb, '--help'], { cwd })
   expect(code).toBe(0)
   expect(stdout).toContain(`Usage: keepsake ${verb}`)

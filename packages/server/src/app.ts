@@ -24,6 +24,7 @@ import { openDelegates } from './pin-requests/delegates.ts'
 import { pinRequestRoutes } from './pin-requests/routes.ts'
 import { gatewayUrlOf } from './routing/gateway-url.ts'
 import { ownPeers } from './routing/own-peers.ts'
+import { reportRoutes } from './routing/report-routes.ts'
 import { routingRoutes } from './routing/routes.ts'
 import type { Service } from './service.ts'
 import { checkComponents } from './status/health.ts'
@@ -83,6 +84,7 @@ function apiRoutes(service: Service, build: BuildInfo) {
       await json.register(keyRoutes(components))
       await json.register(userRoutes(components))
       await json.register(pinRequestRoutes({ ...components, findDelegates: openDelegates(service) }))
+      await json.register(reportRoutes({ ...components, gatewayUrl: () => gatewayUrlOf(service.config, app.server.address()) }))
       await json.register(uploadRecordRoutes(components))
       await json.register(manyUploadRoutes(components))
     })

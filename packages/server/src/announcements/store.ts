@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { CID } from 'multiformats/cid'
+import { isHeldNow } from '../blocks/content.ts'
 import type { Db } from '../database/database.ts'
 
 /** A CID whose turn it is. */
@@ -14,11 +15,7 @@ export interface DueRow {
   needsEntries: boolean
 }
 
-/** Held by an upload or by a pin that was not deleted, and still complete. */
-const isHeld = sql`(
-  exists (select from content c where c.id = taken.content_id and c.complete_at is not null)
-  and (exists (select from upload u where u.content_id = taken.content_id and u.deleted_at is null)
-    or exists (select from pin_request p where p.content_id = taken.content_id and p.released_at is null)))`
+const isHeld = sql`exists (select from content where content.id = taken.content_id and content.complete_at is not null and ${isHeldNow})`
 
 /**
  * Takes up to `limit` CIDs that are due, for `leaseMs`: who takes them and dies leaves them due again after that. Half are new, the newest first;

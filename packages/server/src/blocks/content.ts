@@ -70,3 +70,9 @@ export async function keepShard(db: Db, shard: WrittenShard, staged: StagedBlob)
 export const isHeldNow = sql`(
   exists (select from upload u where u.content_id = content.id and u.deleted_at is null)
   or exists (select from pin_request p where p.content_id = content.id and p.released_at is null))`
+
+/** Whether all of a root's DAG is here; undefined where nobody stored it as a root. */
+export async function isContentComplete({ kysely }: Db, root: CID): Promise<boolean | undefined> {
+  const row = await kysely.selectFrom('content').select('complete_at').where('cid', '=', root.toV1().bytes).executeTakeFirst()
+  return row && row.complete_at !== null
+}

@@ -11,6 +11,12 @@ export interface Provider {
   protocols?: string[]
 }
 
+/** What one peer of the DHT said of one provider. */
+export interface ProviderRecord extends Provider {
+  /** Peer id of who said so. */
+  namedBy: string
+}
+
 /** Finds who has a block. */
 export interface ContentRouting {
   /** Yields providers as they are found, each once, until there are no more, `signal` aborts, or the caller has enough. */

@@ -3,12 +3,14 @@ import type { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import type { ErrorCode } from '../errors.ts'
 import { KeepsakeError, statusOfCode } from '../errors.ts'
-import type { ContentRouting, NameResolver, Provider } from '../network/network.ts'
+import type { ContentRouting, NameResolver, Provider, ProviderRecord } from '../network/network.ts'
 import type { PeerStats } from '../network/peer-instances.ts'
 import { listPeers } from '../network/peer-instances.ts'
 
 /** Asks the network through the process that is in it. All calls throw `ERROR_UNAVAILABLE` while there is none. */
 export interface PeerControl extends ContentRouting, NameResolver {
+  /** What peers of the DHT say, also of the peer that asks them. */
+  findRecords(cid: CID, options?: AbortOptions): AsyncIterable<ProviderRecord>
   /** Multiaddrs of a peer; undefined where nobody knows. */
   findPeer(id: string, options?: AbortOptions): Promise<string[] | undefined>
   /** Whether the peer answers, and its numbers at this moment. */
@@ -31,15 +33,18 @@ export function openPeerControl({ database, token }: { database: Db; token: stri
     }
   }
 
+  async function* list<T>(path: string, options?: AbortOptions): AsyncGenerator<T> {
+    const response = await expectOk(await call(path, options))
+    try {
+      for await (const line of linesOf(response)) yield JSON.parse(line) as T
+    } catch (error) {
+      throw failure(error, options?.signal)
+    }
+  }
+
   return {
-    async *findProviders(cid: CID, options?: AbortOptions): AsyncGenerator<Provider> {
-      const response = await expectOk(await call(`/providers/${cid}`, options))
-      try {
-        for await (const line of linesOf(response)) yield JSON.parse(line) as Provider
-      } catch (error) {
-        throw failure(error, options?.signal)
-      }
-    },
+    findProviders: (cid, options) => list<Provider>(`/providers/${cid}`, options),
+    findRecords: (cid, options) => list<ProviderRecord>(`/records/${cid}`, options),
     async resolveRecord(name, options) {
       const response = await call(`/ipns/${encodeURIComponent(name)}`, options)
       if (response.status === 404) return undefined

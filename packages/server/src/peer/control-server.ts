@@ -73,7 +73,7 @@ async function answer(
   response: ServerResponse,
   signal: AbortSignal,
 ): Promise<void> {
-  const [, call, argument] = /^\/(health|providers|ipns|peers)(?:\/([^/?]+))?$/.exec(url ?? '') ?? []
+  const [, call, argument] = /^\/(health|providers|records|ipns|peers)(?:\/([^/?]+))?$/.exec(url ?? '') ?? []
   if (method !== 'GET' || call === undefined || (call !== 'health') !== (argument !== undefined)) {
     return end(response, 404, 'there is no such call')
   }
@@ -90,8 +90,9 @@ async function answer(
     return addrs ? sendJson(response, { id: text, addrs }) : end(response, 404, 'nobody knows this peer')
   }
   response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders()
-  for await (const provider of routing.findProviders(CID.parse(text), { signal })) {
-    if (!response.write(`${JSON.stringify(provider)}\n`)) await once(response, 'drain', { signal })
+  const find = call === 'records' ? routing.findRecords : routing.findProviders
+  for await (const found of find(CID.parse(text), { signal })) {
+    if (!response.write(`${JSON.stringify(found)}\n`)) await once(response, 'drain', { signal })
   }
   response.end()
 }

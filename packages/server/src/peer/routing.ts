@@ -8,7 +8,7 @@ import { ipnsValidator } from 'ipns/validator'
 import { base36 } from 'multiformats/bases/base36'
 import { CID } from 'multiformats/cid'
 import { KeepsakeError } from '../errors.ts'
-import type { Announcer, ContentRouting, NameResolver, Provider } from '../network/network.ts'
+import type { Announcer, ContentRouting, NameResolver, Provider, ProviderRecord } from '../network/network.ts'
 import type { DelegatedRouter } from './delegated-routers.ts'
 import { merge } from './merge.ts'
 import type { Node } from './node.ts'
@@ -19,7 +19,12 @@ export interface PeerFinder {
   findPeer(id: string, options?: AbortOptions): Promise<string[] | undefined>
 }
 
-export interface Routing extends ContentRouting, Announcer, NameResolver, PeerFinder {}
+/** Looks at what the DHT knows, record by record: also of this peer, and who said it. */
+export interface RecordFinder {
+  findRecords(cid: CID, options?: AbortOptions): AsyncIterable<ProviderRecord>
+}
+
+export interface Routing extends ContentRouting, Announcer, NameResolver, PeerFinder, RecordFinder {}
 
 interface Components {
   node: Node
@@ -61,6 +66,16 @@ export function openRouting({ node, routers, log }: Components): Routing {
         known.add(key)
         yield provider
       }
+      options?.signal?.throwIfAborted()
+    },
+
+    async *findRecords(cid, options) {
+      const bound = within(findTimeoutMs, options)
+      if (dhts.length === 0) throw new KeepsakeError('ERROR_UNAVAILABLE', 'The peer takes no part in a DHT: PEER_DHT=off.')
+      yield* merge(
+        dhts.map((dht) => dhtRecordsOf(dht, cid, bound)),
+        onError,
+      )
       options?.signal?.throwIfAborted()
     },
 
@@ -116,6 +131,15 @@ async function* dhtProviders(dht: KadDHT, cid: CID, options: Bound): AsyncGenera
     if (event.name !== 'PROVIDER') continue
     for (const { id, multiaddrs } of event.providers) {
       yield { id: String(id), addrs: multiaddrs.map(String), protocols: ['transport-bitswap'] }
+    }
+  }
+}
+
+async function* dhtRecordsOf(dht: KadDHT, cid: CID, options: Bound): AsyncGenerator<ProviderRecord, void> {
+  for await (const event of dht.findProviders(cid, options)) {
+    if (event.name !== 'PEER_RESPONSE') continue
+    for (const { id, multiaddrs } of event.providers) {
+      yield { namedBy: String(event.from), id: String(id), addrs: multiaddrs.map(String), protocols: ['transport-bitswap'] }
     }
   }
 }

@@ -20,6 +20,11 @@ export const catalog: readonly DocsPage[] = [
     title: 'Operating Keepsake',
     about: 'Run it for others: backups, several machines, when something is wrong.',
   },
+  {
+    name: 'nobody-finds-my-cid',
+    title: 'Why can nobody find my CID?',
+    about: 'What stands between a CID and those who look for it, and what to do.',
+  },
   { name: 'signing-in', title: 'Signing in', about: 'How people come in, and what keeps others out.' },
   { name: 'performance', title: 'Performance', about: 'What was measured, and where the time goes.' },
   { name: 'configuration', title: 'Configuration', about: 'Every setting of a server.' },

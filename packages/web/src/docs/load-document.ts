@@ -1,7 +1,7 @@
 import type { Document } from './document.ts'
 
 const documents = import.meta.glob<Document>(
-  '../../../../docs/{configuration,faq,journey-of-a-file,limits,operating,performance,signing-in,terms}.md',
+  '../../../../docs/{configuration,faq,journey-of-a-file,limits,nobody-finds-my-cid,operating,performance,signing-in,terms}.md',
   { import: 'default' },
 )
 
