@@ -6,6 +6,7 @@ import { keyRoutes } from './accounts/routes.ts'
 import { accountRoutes } from './accounts/sign-in/routes.ts'
 import { openUcans } from './accounts/ucan.ts'
 import { userRoutes } from './accounts/user-routes.ts'
+import { aggregatePieces } from './aggregates/aggregate-pieces.ts'
 import type { GatewayConfig } from './gateway/config.ts'
 import { gatewayRoutes, gatewayUrl } from './gateway/routes.ts'
 import { answerClientError } from './http/client-error.ts'
@@ -20,6 +21,7 @@ import { validateStrictly } from './http/validation.ts'
 import { listPeers } from './network/peer-instances.ts'
 import { collectRoutes } from './openapi/document.ts'
 import { openApiRoutes } from './openapi/routes.ts'
+import { pieceRoutes } from './pieces/routes.ts'
 import { openDelegates } from './pin-requests/delegates.ts'
 import { pinRequestRoutes } from './pin-requests/routes.ts'
 import { gatewayUrlOf } from './routing/gateway-url.ts'
@@ -139,6 +141,7 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
       prefix: '/routing/v1',
     },
   )
+  await app.register(pieceRoutes({ ...service, pieces: aggregatePieces(service) }))
   await app.register(website.routes)
   await app.register(healthRoutes({ ...service, build }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })

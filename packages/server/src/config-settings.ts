@@ -274,6 +274,12 @@ export const settings = {
     initial: undefined,
     initialText: 'from the profile',
   }),
+  PIECE_DOWNLOADS: choice(['open', 'signed'], {
+    section: 'Filecoin',
+    description:
+      'Who may download pieces at `/piece/`: anybody who knows a piece CID (`open`), or whoever has a link made by `npx keepsake pieces link` (`signed`).',
+    initial: 'open',
+  }),
   ...pinSettings,
   MAX_UPLOAD_BYTES: integer(1, 64 * 1024 * GiB, {
     section: 'Limits',

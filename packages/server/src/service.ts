@@ -43,6 +43,8 @@ export interface Service extends AsyncDisposable {
   didSeed: Uint8Array
   /** Makes the tokens in links that sign in. */
   signInSecret: Uint8Array
+  /** Signs links to pieces. */
+  pieceLinkSecret: Uint8Array
   /** Without a configured mail server there is none. */
   mail: Mail | undefined
   facts: Facts
@@ -133,6 +135,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     keyTokens: keyTokens(keySecret),
     didSeed: deriveSecret(keySecret, 'did'),
     signInSecret: deriveSecret(keySecret, 'sign-in'),
+    pieceLinkSecret: deriveSecret(keySecret, 'piece-link'),
     mail,
     facts: facts(pipeline),
     peerToken,

@@ -3,6 +3,7 @@ import { addAnnouncements } from './announcements-command.ts'
 import type { Context } from './context.ts'
 import { addIndex } from './index-command.ts'
 import { addKeys } from './keys.ts'
+import { addPieces } from './pieces-command.ts'
 import { addUsers } from './users.ts'
 
 /** The operator's part of the `keepsake` command line. */
@@ -13,6 +14,6 @@ export function createProgram(context: Context): Command {
     .helpOption('-h, --help', 'show help')
     .showSuggestionAfterError()
     .exitOverride()
-  for (const add of [addUsers, addKeys, addIndex, addAnnouncements]) add(program, context)
+  for (const add of [addUsers, addKeys, addIndex, addAnnouncements, addPieces]) add(program, context)
   return program
 }

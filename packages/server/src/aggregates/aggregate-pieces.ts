@@ -1,0 +1,37 @@
+import { sql } from 'kysely'
+import type { BlobStore } from '../blobs/blobs.ts'
+import type { Db } from '../database/database.ts'
+import type { PieceFile, PieceSource } from '../pieces/pieces.ts'
+import { openRecipe } from './open-recipe.ts'
+
+interface BuiltRow {
+  id: number
+  layout: 'unixfs-2021' | 'segments'
+  sizeBytes: number
+  root: Uint8Array
+  height: number
+}
+
+/** Aggregates as pieces that can be downloaded: those that were found to be what they should be, and no other. */
+export function aggregatePieces(components: { database: Db; blobs: Pick<BlobStore, 'read'> }): PieceSource {
+  return {
+    async findByRoot(root): Promise<PieceFile | undefined> {
+      const row = await findBuilt(components.database, root)
+      if (!row) return undefined
+      const recipe = openRecipe(components, row)
+      return {
+        piece: { root: row.root, height: row.height, payloadBytes: row.sizeBytes },
+        format: row.layout === 'segments' ? 'segments' : 'car',
+        stream: (offset, length, options) => recipe.stream(offset, length, options),
+      }
+    },
+  }
+}
+
+/** Two aggregates of the same root have the same bytes, but for zeros at their end. */
+async function findBuilt({ kysely }: Db, root: Uint8Array): Promise<BuiltRow | undefined> {
+  const { rows } = await sql<BuiltRow>`
+    select id, layout, size_bytes as "sizeBytes", piece_root as root, piece_height as height
+    from aggregate where piece_root = ${root} and state = 'built' order by id limit 1`.execute(kysely)
+  return rows[0]
+}
