@@ -24,6 +24,7 @@ import { openApiRoutes } from './openapi/routes.ts'
 import { pieceRoutes } from './pieces/routes.ts'
 import { openDelegates } from './pin-requests/delegates.ts'
 import { pinRequestRoutes } from './pin-requests/routes.ts'
+import { proofRoutes } from './proofs/routes.ts'
 import { gatewayUrlOf } from './routing/gateway-url.ts'
 import { ownPeers } from './routing/own-peers.ts'
 import { reportRoutes } from './routing/report-routes.ts'
@@ -88,6 +89,7 @@ function apiRoutes(service: Service, build: BuildInfo) {
       await json.register(pinRequestRoutes({ ...components, findDelegates: openDelegates(service) }))
       await json.register(reportRoutes({ ...components, gatewayUrl: () => gatewayUrlOf(service.config, app.server.address()) }))
       await json.register(uploadRecordRoutes(components))
+      await json.register(proofRoutes(components))
       await json.register(manyUploadRoutes(components))
     })
   }

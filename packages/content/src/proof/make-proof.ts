@@ -49,6 +49,7 @@ export interface PlaceToProve {
 
 export interface ProofToMake {
   root: CID
+  /** What the DAG has as somebody counted; counted again where all of it is found. */
   dag: { blocks: number; bytes: number }
   shard: ShardPlace | null
   places: readonly PlaceToProve[]
@@ -61,29 +62,44 @@ export interface ProofToMake {
  * Merkle proofs need; never the leaves. It is the same whenever it is made from the same rows.
  */
 export async function makeProof({ root, dag, shard, places, readNode }: ProofToMake): Promise<ProofDocument> {
-  const blocks: CID[] = []
-  for await (const { cid } of walkOrder(root, readNode)) {
-    if (blocks.length === MAX_PROVEN_BLOCKS) break
-    blocks.push(cid)
-  }
+  const { blocks, isWhole } = await firstBlocks(root, readNode)
   const made: ProofPlace[] = []
-  for (const place of places) made.push(await makePlace(root, blocks, place))
-  return await sealProof({
-    format: 'keepsake-proof',
-    version: PROOF_VERSION,
-    root: root.toV1().toString(),
-    dag,
-    shard,
-    places: made,
-  })
+  let counted = dag
+  for (const place of places) {
+    const runs = await findRuns(blocks, place)
+    const found = countOf(runs)
+    if (isWhole && found.blocks === blocks.length) counted = found
+    made.push(await makePlace(root, runs, place))
+  }
+  const proof = { format: 'keepsake-proof', version: PROOF_VERSION, root: root.toV1().toString() } as const
+  return await sealProof({ ...proof, dag: counted, shard, places: made })
 }
 
-async function makePlace(root: CID, blocks: readonly CID[], place: PlaceToProve): Promise<ProofPlace> {
+async function firstBlocks(root: CID, readNode: ProofToMake['readNode']): Promise<{ blocks: CID[]; isWhole: boolean }> {
+  const blocks: CID[] = []
+  for await (const { cid } of walkOrder(root, readNode)) {
+    if (blocks.length === MAX_PROVEN_BLOCKS) return { blocks, isWhole: false }
+    blocks.push(cid)
+  }
+  return { blocks, isWhole: true }
+}
+
+function countOf(runs: readonly FoundRun[]): { blocks: number; bytes: number } {
+  let blocks = 0
+  let bytes = 0
+  for (const run of runs) {
+    for (const [from, to] of run.blocks) blocks += to - from
+    bytes += run.blockBytes
+  }
+  return { blocks, bytes }
+}
+
+async function makePlace(root: CID, found: readonly FoundRun[], place: PlaceToProve): Promise<ProofPlace> {
   const { piece, prover, part } = place
   const runs: ProofRun[] = []
-  for (const { cidV0, ...run } of await findRuns(blocks, place)) {
-    const inPiece = bytesInPiece(await prover.proveBytes(run.offset, run.length))
-    runs.push({ ...run, ...(cidV0.length > 0 && { cidV0 }), ...inPiece })
+  for (const { blocks, offset, length, cidV0 } of found) {
+    const inPiece = bytesInPiece(await prover.proveBytes(offset, length))
+    runs.push({ blocks, offset, length, ...(cidV0.length > 0 && { cidV0 }), ...inPiece })
   }
   return {
     piece: { cid: pieceCidV2(piece).toString(), cidV1: pieceCidV1(piece).toString(), paddedBytes: paddedBytes(piece.height) },
@@ -118,7 +134,10 @@ async function makeAggregate(root: CID, { aggregate, piece, prover }: PlaceToPro
 interface FoundRun {
   blocks: IndexRange[]
   offset: number
+  /** Of the sections. */
   length: number
+  /** Of the blocks in them. */
+  blockBytes: number
   cidV0: IndexRange[]
 }
 
@@ -145,6 +164,7 @@ async function findRuns(blocks: readonly CID[], place: PlaceToProve): Promise<Fo
 interface FoundSection {
   offset: number
   length: number
+  blockBytes: number
   isV0: boolean
 }
 
@@ -159,7 +179,7 @@ async function sectionAt({ read }: PlaceToProve, offset: number, cid: CID): Prom
       codec === cid.code &&
       cid.multihash.bytes.length === multihash.length &&
       cid.multihash.bytes.every((byte, at) => byte === multihash[at])
-    return isIt ? { offset, length: lengthBytes + bytes, isV0: version === 0 } : undefined
+    return isIt ? { offset, length: lengthBytes + bytes, blockBytes: bytes - size, isV0: version === 0 } : undefined
   } catch {
     // Zeros, the end, or the middle of something.
     return undefined
@@ -167,14 +187,15 @@ async function sectionAt({ read }: PlaceToProve, offset: number, cid: CID): Prom
 }
 
 /** Adds a block to the run it goes on with. Gives the place behind it. */
-function addTo(runs: FoundRun[], index: number, { offset, length, isV0 }: FoundSection): number {
+function addTo(runs: FoundRun[], index: number, { offset, length, blockBytes, isV0 }: FoundSection): number {
   const end = offset + length
   let run = runs.find((candidate) => candidate.offset + candidate.length === offset && candidate.blocks.at(-1)![1] <= index)
   if (!run) {
-    run = { blocks: [], offset, length: 0, cidV0: [] }
+    run = { blocks: [], offset, length: 0, blockBytes: 0, cidV0: [] }
     runs.push(run)
   }
   run.length += length
+  run.blockBytes += blockBytes
   extend(run.blocks, index)
   if (isV0) extend(run.cidV0, index)
   return end

@@ -19,6 +19,7 @@ const tags = [
     description:
       'The IPFS Pinning Service API 1.0.0: have content fetched from the network by its CID, and kept. For `ipfs pin remote` and other clients of it, the address of the service is `/api` of this server. Failures have the shape `{ "error": { "reason", "details" } }`.',
   },
+  { name: 'proofs', description: 'Check where a content is kept, without trusting this server.' },
   { name: 'keys', description: 'The API keys of your account.' },
   { name: 'users', description: 'Your account: what it may do, and who may upload on its behalf (UCANs).' },
   {

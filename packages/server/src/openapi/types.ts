@@ -51,7 +51,7 @@ export interface Schema {
   examples?: unknown[]
   required?: string[]
   properties?: Record<string, Schema>
-  additionalProperties?: Schema
+  additionalProperties?: Schema | false
   items?: Schema
   anyOf?: Schema[]
 }

@@ -194,6 +194,7 @@ describe('the page', () => {
       'getPin',
       'replacePin',
       'deletePin',
+      'getProof',
     ])
     let count = 0
     // What changes an account needs somebody who is signed in, or an answer that only he can give.

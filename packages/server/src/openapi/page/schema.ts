@@ -37,7 +37,8 @@ export function fields(schema: Schema): Html {
   const named = Object.entries(object.properties ?? {}).map(([name, of]) =>
     field(name, of, object.required?.includes(name) ?? false),
   )
-  const others = object.additionalProperties && field('any name', object.additionalProperties, true)
+  // `false` says that there are no others.
+  const others = object.additionalProperties ? field('any name', object.additionalProperties, true) : ''
   return html`<ul class="fields">${named}${others}</ul>`
 }
 
