@@ -16,6 +16,8 @@ export default defineConfig({
     // Inlined assets would need `data:` in the policy for fonts and scripts.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    // Who starts the server on a slow machine is not helped by how long each plugin took.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   worker: { format: 'es' },
   // `npx vite packages/web` shows changes at once, with a server that runs beside it.

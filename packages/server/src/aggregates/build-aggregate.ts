@@ -35,7 +35,7 @@ export interface BuildComponents {
  * A damaged copy of a block is named in the log, and another one taken. An item with a block that has no good copy is taken out and waits,
  * visibly, for the block to be mended; the others are built.
  *
- * Does nothing where somebody else is at it, or it is not to be built.
+ * Does nothing where it is not to be built, also because somebody else has just done it.
  */
 export async function buildAggregate(
   components: BuildComponents,

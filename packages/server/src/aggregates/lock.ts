@@ -4,14 +4,14 @@ import type { Database } from '../database/database.ts'
 const lockSpace = 0x61676762
 
 /**
- * Does `work` on an aggregate unless somebody else is at it, in whatever process; then undefined is given at once. The lock is a connection's: it ends
- * with the process, however that ends.
+ * Does `work` on an aggregate once nobody else is at it, in whatever process. Validating begins the moment building commits, which is before building
+ * lets go; one that did not wait would find it taken, and nobody would come back. The lock is a connection's: it ends with the process, however that ends.
  */
 export async function withAggregateLock<T>(
   { pool }: Pick<Database, 'pool'>,
   aggregateId: number,
   work: () => Promise<T>,
-): Promise<T | undefined> {
+): Promise<T> {
   const client = await pool.connect()
   let isBroken: Error | undefined
   const onError = (error: Error) => {
@@ -19,11 +19,7 @@ export async function withAggregateLock<T>(
   }
   client.on('error', onError)
   try {
-    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1, $2) as locked', [
-      lockSpace,
-      aggregateId,
-    ])
-    if (!rows[0]?.locked) return undefined
+    await client.query('select pg_advisory_lock($1, $2)', [lockSpace, aggregateId])
     try {
       return await work()
     } finally {

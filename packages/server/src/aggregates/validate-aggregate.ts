@@ -24,7 +24,7 @@ interface Options {
 
 /**
  * Reads an aggregate back as whoever downloads it will get it, computes its piece anew, and checks that every item is found in it. Only then it counts.
- * Gives false where there is nothing to validate, or somebody else is at it.
+ * Gives false where there is nothing to validate, also because somebody else has just done it.
  *
  * @throws BadAggregateError, ContentError, KeepsakeError saying what is wrong with it
  */
@@ -34,7 +34,7 @@ export async function validateAggregate(
   { again = false, signal, onProgress = () => {} }: Options = {},
 ): Promise<boolean> {
   const { database, facts, log } = components
-  const done = await withAggregateLock(database, aggregateId, async () => {
+  return await withAggregateLock(database, aggregateId, async () => {
     const aggregate = await findToBuild(database, aggregateId)
     if (aggregate?.state !== 'validating' && !(again && aggregate?.state === 'built')) return false
     const { level } = await check(components, aggregate, { signal, onProgress })
@@ -49,7 +49,6 @@ export async function validateAggregate(
     log.info({ aggregateId }, 'aggregate validated')
     return true
   })
-  return done ?? false
 }
 
 async function check(

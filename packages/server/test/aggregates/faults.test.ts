@@ -3,6 +3,7 @@ import type { Block } from '@keepsake/content/block.ts'
 import { sql } from 'kysely'
 import type { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { withAggregateLock } from '../../src/aggregates/lock.ts'
 import { collectGarbage } from '../../src/blocks/collect-garbage.ts'
 import type { Database } from '../../src/database/database.ts'
 import { checkContent } from '../../src/uploads/uploads.ts'
@@ -188,6 +189,25 @@ describe('two workers', () => {
     await Promise.all(building.flatMap(({ id }) => [keeper.build(id), keeper.build(id)]))
     await Promise.all(building.flatMap(({ id }) => [keeper.validate(id), keeper.validate(id)]))
     for (const { cid } of stored) expect(await everyAggregate(cid)).toEqual([{ id: expect.any(Number), state: 'built' }])
+  })
+})
+
+describe('an aggregate that was just built', () => {
+  it('is validated also where that is begun before building lets go of it', async () => {
+    const { cid } = await keeper.storeFile('validated at once')
+    const { id } = await closeOne()
+    await keeper.build(id)
+    const taken = Promise.withResolvers<void>()
+    const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
+    const building = withAggregateLock(keeper.database, id, async () => {
+      taken.resolve()
+      await held
+    })
+    await taken.promise
+    const validating = keeper.validate(id)
+    setTimeout(letGo, 200)
+    await Promise.all([building, validating])
+    expect(await everyAggregate(cid)).toEqual([{ id, state: 'built' }])
   })
 })
 
