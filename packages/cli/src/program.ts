@@ -6,6 +6,7 @@ import { addList } from './commands/list.ts'
 import { addLogin } from './commands/login.ts'
 import { addOperatorCommands } from './commands/operator.ts'
 import { addPiece } from './commands/piece.ts'
+import { addPin } from './commands/pin.ts'
 import { addRm } from './commands/rm.ts'
 import { addStatus } from './commands/status.ts'
 import { addStore } from './commands/store.ts'
@@ -18,6 +19,7 @@ Examples:
   $ keepsake store ./collection --name "Vol. 1" store a directory
   $ keepsake status bafy...                     see where it stands
   $ keepsake get bafy.../1.json                 fetch it back, every block verified
+  $ keepsake pin add bafy...                    have the server fetch it from the IPFS network, and keep it
 
 The server is the one of --endpoint, KEEPSAKE_ENDPOINT or \`keepsake login\`; without any of them the one of this machine,
 which is started for the time of a command when it does not run. The key is that of --key-file, KEEPSAKE_KEY or the login.
@@ -36,7 +38,7 @@ export function createProgram(context: Context): Command {
     .addHelpText('after', overview)
     .exitOverride()
   // Subcommands inherit what is set above when they are added.
-  for (const add of [addStore, addStatus, addList, addGet, addRm, addCheck, addFindprovs, addPiece, addLogin, addVersion])
+  for (const add of [addStore, addStatus, addList, addGet, addPin, addRm, addCheck, addFindprovs, addPiece, addLogin, addVersion])
     add(program, context)
   addOperatorCommands(program)
   return program

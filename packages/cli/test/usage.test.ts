@@ -16,7 +16,21 @@ test('shows the help when called alone', async () => {
   const { code, stdout, stderr } = await keepsake([], { cwd })
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toContain('Usage: keepsake')
-  for (const verb of ['store', 'status', 'list', 'get', 'rm', 'check', 'piece', 'login', 'version', 'users', 'keys', 'index']) {
+  for (const verb of [
+    'store',
+    'status',
+    'list',
+    'get',
+    'pin',
+    'rm',
+    'check',
+    'piece',
+    'login',
+    'version',
+    'users',
+    'keys',
+    'index',
+  ]) {
     expect(stdout).toMatch(new RegExp(`^ {2}${verb}\\b`, 'm'))
   }
 })

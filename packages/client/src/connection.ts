@@ -173,13 +173,13 @@ async function refusal(response: Response): Promise<Failed> {
   return { error, mayPass: isPassing(response.status, code), waitMs }
 }
 
+/** The native API says `code` and `message`, the Pinning Service API `reason` and `details`. */
 function failureIn(text: string): { code?: string; message?: string } {
   try {
-    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } }
-    return {
-      ...(typeof error?.code === 'string' && { code: error.code }),
-      ...(typeof error?.message === 'string' && { message: error.message }),
-    }
+    const { error } = JSON.parse(text) as { error?: Record<string, unknown> }
+    const code = error?.code ?? error?.reason
+    const message = error?.message ?? error?.details
+    return { ...(typeof code === 'string' && { code }), ...(typeof message === 'string' && { message }) }
   } catch {
     return {}
   }
