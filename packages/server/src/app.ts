@@ -107,8 +107,12 @@ function ownPeersOf({ config, database, didSeed }: Service, { server }: FastifyI
   return ownPeers({ gatewayUrl: () => gatewayUrlOf(config, server.address()), livePeers, didSeed })
 }
 
-/** Every HTTP face of one service, not listening yet. */
-export async function createApp(service: Service, build: BuildInfo): Promise<FastifyInstance> {
+/** Every HTTP face of one service, not listening yet. `peerTrouble` says why the peer that this process started does not run. */
+export async function createApp(
+  service: Service,
+  build: BuildInfo,
+  peerTrouble?: () => string | undefined,
+): Promise<FastifyInstance> {
   const { GATEWAY_HOST: host, TRUST_PROXY } = service.config
   const gateway: GatewayConfig = { host, trustProxy: TRUST_PROXY === 'yes' }
   const app = Fastify({
@@ -145,8 +149,10 @@ export async function createApp(service: Service, build: BuildInfo): Promise<Fas
   )
   await app.register(pieceRoutes({ ...service, pieces: aggregatePieces(service) }))
   await app.register(website.routes)
-  await app.register(healthRoutes({ ...service, build }))
+  await app.register(healthRoutes({ ...service, build, peerTrouble }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })
-  await app.register(accountRoutes({ ...service, health: () => checkComponents(service) }), { prefix: '/account' })
+  await app.register(accountRoutes({ ...service, health: () => checkComponents({ ...service, peerTrouble }) }), {
+    prefix: '/account',
+  })
   return app as unknown as FastifyInstance
 }

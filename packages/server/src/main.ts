@@ -43,10 +43,11 @@ async function serve(config: Config): Promise<void> {
   })
   // Before the service on the way out, also when the start fails half-way: the database waits for whoever still uses it.
   await using running = new AsyncDisposableStack()
-  if (config.ROLE === 'all' && config.PEER === 'on') {
-    const peer = supervisePeer({ log, databaseUrl: service.databaseUrl, env: process.env })
-    running.defer(() => peer.stop())
-  }
+  const peer =
+    config.ROLE === 'all' && config.PEER === 'on'
+      ? supervisePeer({ log, databaseUrl: service.databaseUrl, env: process.env })
+      : undefined
+  running.defer(() => peer?.stop())
   if (config.ROLE !== 'http') {
     const worker = await startWorker({ database: service.database, handlers: jobHandlers(service), log })
     running.defer(() => worker.stop())
@@ -55,7 +56,7 @@ async function serve(config: Config): Promise<void> {
     process.stdout.write('Keepsake is running jobs.\n')
     await stopped
   } else {
-    const app = await createApp(service, await readBuildInfo())
+    const app = await createApp(service, await readBuildInfo(), peer?.trouble)
     await app.listen({ port: config.PORT, host: config.HOST }).catch(async (error: unknown) => {
       await app.close()
       throw error

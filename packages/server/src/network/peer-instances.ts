@@ -45,6 +45,12 @@ export async function listPeerAddresses(db: Db): Promise<string[]> {
   return (await listPeers(db)).flatMap(({ peerId, addresses }) => addresses.map((address) => `${address}/p2p/${peerId}`))
 }
 
+/** When a peer was seen last, of those not forgotten yet; undefined where there was none. */
+export async function findLastSeen({ kysely }: Db): Promise<Date | undefined> {
+  const row = await kysely.selectFrom('peer_instance').select('seen_at').orderBy('seen_at', 'desc').executeTakeFirst()
+  return row?.seen_at
+}
+
 /** Enters that the peer lives, with the database's clock, which all processes share. */
 export async function enterPeer({ kysely }: Db, peer: Omit<PeerInstance, 'seenAt'>): Promise<void> {
   const row = {

@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 
 /** The peer as the server sees it that started it. */
 export interface SupervisedPeer {
-  /** Why it does not run, in words for the operator; undefined while it runs or starts. */
+  /** Why it does not run, in words for the operator; undefined while it runs. */
   trouble(): string | undefined
   /** Ends it, in order where it lets itself. */
   stop(): Promise<void>
@@ -33,7 +33,7 @@ interface Options {
  */
 export function supervisePeer({ log, databaseUrl, env }: Options): SupervisedPeer {
   const stopping = new AbortController()
-  let trouble: string | undefined
+  let trouble: string | undefined = 'The peer is starting.'
   let child: ChildProcess | undefined
 
   const runOnce = async (): Promise<void> => {

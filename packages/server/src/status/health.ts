@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import type { BlobStore } from '../blobs/blobs.ts'
-import type { Db } from '../database/database.ts'
 import type { Mail } from '../mail/mail.ts'
+import type { PeerHealthComponents } from './peer-health.ts'
+import { checkPeer, expectsPeer } from './peer-health.ts'
 
-interface Components {
-  database: Db
+interface Components extends PeerHealthComponents {
   blobs: BlobStore
 }
 
@@ -43,13 +43,17 @@ export async function checkComponents({
   ...components
 }: Components & { mail: Pick<Mail, 'check'> | undefined }): Promise<HealthReport> {
   const [report, mailResult] = await Promise.all([checkHealth(components), mail && timed(() => mail.check())])
-  if (!mailResult) return report
-  return { ok: report.ok && mailResult.ok, checks: { ...report.checks, mail: mailResult } }
+  const checks = { ...report.checks, ...(mailResult && { mail: mailResult }) }
+  return { ok: Object.values(checks).every(({ ok }) => ok), checks }
 }
 
-/** Whether this process can store and read right now: tried, not assumed. */
-export async function checkHealth({ database, blobs }: Components): Promise<HealthReport> {
-  const [databaseResult, blobsResult] = await Promise.all([
+/**
+ * Whether this process can store and read right now: tried, not assumed. Without the peer it can; that one is told of, and `ok` does not
+ * depend on it, or a load balancer would turn uploads away for it.
+ */
+export async function checkHealth({ blobs, ...components }: Components): Promise<HealthReport> {
+  const { database } = components
+  const [databaseResult, blobsResult, peerResult] = await Promise.all([
     timed(async () => {
       const { rows } = await sql<{
         writable: boolean
@@ -59,6 +63,12 @@ export async function checkHealth({ database, blobs }: Components): Promise<Heal
       if (!rows[0]?.writable) throw new Error('the database takes no writes')
     }),
     timed(() => blobs.check()),
+    expectsPeer(components).then(
+      (expected) => (expected ? timed(() => checkPeer(components)) : undefined),
+      // Said by the check of the database.
+      () => undefined,
+    ),
   ])
-  return { ok: databaseResult.ok && blobsResult.ok, checks: { database: databaseResult, blobs: blobsResult } }
+  const checks = { database: databaseResult, blobs: blobsResult, ...(peerResult && { peer: peerResult }) }
+  return { ok: databaseResult.ok && blobsResult.ok, checks }
 }

@@ -14,6 +14,7 @@ export interface StatusComponents {
   config: Config
   database: Db
   blobs: BlobStore
+  peerTrouble?: (() => string | undefined) | undefined
   build: BuildInfo
 }
 
