@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openMailbox } from '../../packages/server/test/sign-in/mailbox.ts'
 import { hasBrowser } from '../setup/browser.ts'
 import { startsServers } from '../setup/shared.ts'
+import { seriousViolations } from '../setup/signed-in-page.ts'
 import { openSite, type Site, signIn, whoAmI } from './site.ts'
 
 describe.skipIf(!startsServers || !hasBrowser())('signing in on the website', () => {
@@ -202,5 +203,38 @@ describe.skipIf(!startsServers || !hasBrowser())('signing in on the website of a
     await page.goto(`/sign-in/link#${token}`)
     await page.waitForURL('**/files')
     expect(await whoAmI(page)).toBe('ada@example.com')
+  })
+
+  it('takes a token of Magic that another page brought, after a question, and puts it nowhere', async () => {
+    await using own = await openSite({ env: { LOG_LEVEL: 'warn', MAGIC_CLIENT_ID: 'an-application' } })
+    const { page, problems } = await own.visitor()
+    const seconds = Math.floor(Date.now() / 1000)
+    const account = privateKeyToAccount(generatePrivateKey())
+    const claim = {
+      iat: seconds,
+      ext: seconds + 900,
+      nbf: seconds,
+      iss: `did:ethr:${account.address}`,
+      sub: 'x',
+      aud: 'an-application',
+    }
+    const text = JSON.stringify(claim)
+    const token = Buffer.from(JSON.stringify([await account.signMessage({ message: text }), text])).toString('base64')
+    await page.goto(`/sign-in#${new URLSearchParams({ magic: token })}`)
+    await page.getByRole('button', { name: 'Sign in with Magic' }).waitFor()
+    expect(page.url()).not.toContain('magic=')
+    expect(await whoAmI(page)).toBeNull()
+    expect(await seriousViolations(page)).toEqual([])
+    await page.getByRole('button', { name: 'Sign in with Magic' }).click()
+    await page.waitForURL('**/files')
+    expect(await whoAmI(page)).toMatch(/^Magic 0x/)
+
+    const second = await own.visitor()
+    await second.page.goto('/sign-in')
+    await second.page.getByRole('button', { name: 'Use Magic' }).click()
+    await second.page.getByLabel('DID token of Magic').fill(token)
+    await second.page.getByRole('button', { name: 'Sign in with Magic' }).click()
+    expect(await second.page.getByRole('alert').textContent()).toContain('it was used already')
+    expect(problems).toEqual([])
   })
 })

@@ -4,6 +4,7 @@ import { call, callWhole } from '../api/call.ts'
 import { useResource } from '../api/use-resource.ts'
 import { useSession } from '../session/session.tsx'
 import { EmailForm } from '../sign-in/email-form.tsx'
+import { MagicForm } from '../sign-in/magic-form.tsx'
 import { useWallets } from '../sign-in/other-ways.tsx'
 import { addPasskey, canUsePasskeys } from '../sign-in/passkey.ts'
 import { addWallet, type Wallet } from '../sign-in/wallet.ts'
@@ -84,7 +85,7 @@ function AddWays({ added }: { added: () => void }) {
   const { refresh } = useSession()
   const options = useResource(useCallback((signal) => call<SignInOptions>('GET', '/account/sign-in', { signal }), []))
   const wallets = useWallets()
-  const [isAddingEmail, setIsAddingEmail] = useState(false)
+  const [adding, setAdding] = useState<'email' | 'magic'>()
   const done = async () => {
     added()
     await refresh()
@@ -101,6 +102,12 @@ function AddWays({ added }: { added: () => void }) {
     const { url } = await call<{ url: string }>('POST', '/account/ways-in/github', { body: { next: paths.settings } })
     location.assign(url)
   })
+  const close = () => setAdding(undefined)
+  const addMagic = async (token: string) => {
+    await callWhole('POST', '/account/ways-in/magic', { body: { token } })
+    close()
+    await done()
+  }
   if (!options.value) return null
   const error = passkey.error ?? wallet.error ?? github.error
   return (
@@ -122,17 +129,30 @@ function AddWays({ added }: { added: () => void }) {
             Add GitHub
           </Button>
         )}
-        <Button size="small" onClick={() => setIsAddingEmail(true)}>
+        {options.value.magic && (
+          <Button size="small" onClick={() => setAdding('magic')}>
+            Add Magic
+          </Button>
+        )}
+        <Button size="small" onClick={() => setAdding('email')}>
           Set the e-mail address
         </Button>
       </div>
       {error !== undefined && <FailureNotice error={error} />}
-      {isAddingEmail && (
-        <Dialog title="Set the e-mail address" onClose={() => setIsAddingEmail(false)}>
+      {adding === 'magic' && (
+        <Dialog title="Add Magic" onClose={close}>
+          <MagicForm action="Add it" onToken={addMagic} />
+          <div className="dialog-actions">
+            <Button onClick={close}>Close</Button>
+          </div>
+        </Dialog>
+      )}
+      {adding === 'email' && (
+        <Dialog title="Set the e-mail address" onClose={close}>
           <p>The link proves that the address is yours. It takes the place of the one you have.</p>
           <EmailForm next={paths.settings} isSent={options.value.email.sends} route="/account/ways-in/email" />
           <div className="dialog-actions">
-            <Button onClick={() => setIsAddingEmail(false)}>Close</Button>
+            <Button onClick={close}>Close</Button>
           </div>
         </Dialog>
       )}

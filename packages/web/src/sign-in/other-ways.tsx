@@ -1,9 +1,10 @@
-import type { SignInOptions } from '@keepsake/api/account.ts'
+import type { SignedIn, SignInOptions } from '@keepsake/api/account.ts'
 import { useEffect, useState } from 'react'
 import { call } from '../api/call.ts'
 import { Button } from '../ui/button.tsx'
 import { FailureNotice } from '../ui/notice.tsx'
 import { useAction } from '../ui/use-action.ts'
+import { MagicForm, magicTokenOf } from './magic-form.tsx'
 import { canUsePasskeys, signInWithPasskey } from './passkey.ts'
 import { useArrival } from './use-arrival.ts'
 import { signInWithWallet, type Wallet, watchWallets } from './wallet.ts'
@@ -15,7 +16,19 @@ export function useWallets(): Wallet[] {
   return wallets
 }
 
-/** Passkey, wallets, GitHub: those that this server and this browser both have. */
+function MagicWay({ next }: { next: string }) {
+  const arrive = useArrival()
+  const [token] = useState(() => magicTokenOf(location.hash))
+  const [isOpen, setOpen] = useState(token !== undefined)
+  if (!isOpen) return <Button onClick={() => setOpen(true)}>Use Magic</Button>
+  const signIn = async (given: string) => {
+    const answer = await call<SignedIn>('POST', '/account/sign-in/magic', { body: { token: given, next } })
+    await arrive(answer.next)
+  }
+  return <MagicForm action="Sign in with Magic" token={token} onToken={signIn} />
+}
+
+/** Passkey, wallets, GitHub, Magic: those that this server and this browser both have. */
 export function OtherWays({ options, next }: { options: SignInOptions; next: string }) {
   const wallets = useWallets()
   const arrive = useArrival()
@@ -47,6 +60,7 @@ export function OtherWays({ options, next }: { options: SignInOptions; next: str
           Use GitHub
         </Button>
       )}
+      {options.magic && <MagicWay next={next} />}
       {options.wallet && wallets.length === 0 && <p className="field-hint">No Ethereum wallet was found in this browser.</p>}
       {error !== undefined && <FailureNotice error={error} />}
     </div>
