@@ -4,6 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../setup/api.ts'
 import { hasBrowser, openBrowser } from '../setup/browser.ts'
+import * as cars from '../setup/cars.ts'
 import { type Server, startServer } from '../setup/server.ts'
 import { openSignedIn, type SignedIn, seriousViolations } from '../setup/signed-in-page.ts'
 
@@ -301,6 +302,45 @@ describe.skipIf(!hasBrowser())('the pages of files', () => {
     expect(metadata).toMatchObject({ name: 'Night', description: 'Boats', attributes: [{ trait_type: 'Boats', value: 7 }] })
     expect(await (await read(metadata.image)).text()).toBe(picture.toString())
     expect(await seriousViolations(page)).toEqual([])
+    await page.goto(`/files/${String(token.ipnft)}`)
+    const card = page.getByLabel('As a marketplace would show it')
+    await card.getByText('Night', { exact: true }).waitFor()
+    expect(await card.textContent()).toContain('Boats7')
+    await expect.poll(() => card.locator('img').evaluate((img: HTMLImageElement) => img.naturalWidth)).toBe(9)
+    expect(await seriousViolations(page)).toEqual([])
+    expect(me.complaints).toEqual([])
+  })
+
+  test('say why a token cannot be shown as a marketplace would', async () => {
+    await using me = await signIn('odd@example.com')
+    const { page } = me
+    const send = async (metadata: cars.Block): Promise<string> => {
+      const root = await cars.cbor({ 'metadata.json': metadata.cid, type: 'nft' })
+      const answer = await me.context.request.post('/api/upload', {
+        headers: {
+          'x-keepsake-csrf': '1',
+          'content-type': 'application/car',
+          origin: me.origin,
+          'sec-fetch-site': 'same-origin',
+        },
+        data: Buffer.from(cars.car([root.cid], [root, metadata])),
+      })
+      expect(answer.status()).toBe(200)
+      return root.cid.toString()
+    }
+    for (const [metadata, words] of [
+      [await cars.raw('{"name": "half'), 'is not JSON'],
+      [await cars.raw('7'), 'is not a JSON object'],
+      [await cars.raw('x'.repeat(1_500_000)), 'is too large'],
+      [await cars.directory([]), 'is too large'],
+    ] as const) {
+      await page.goto(`/files/${await send(metadata)}`)
+      await page.getByText('cannot be shown as a marketplace would').filter({ hasText: words }).waitFor()
+    }
+    const hostile = '{"name":"<img src=x onerror=alert(1)>","image":"javascript:alert(1)","attributes":{"a":1}}'
+    await page.goto(`/files/${await send(await cars.raw(hostile))}`)
+    await page.locator('.market').getByText('<img src=x').waitFor()
+    await page.locator('.market').getByText('No image').waitFor()
     expect(me.complaints).toEqual([])
   })
 

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { promisify } from 'node:util'
 import type { NFTStorage } from 'nft.storage'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -45,6 +47,31 @@ describe.skipIf(!startsServers || !hasBrowser())('API keys on the website', () =
     await page.getByRole('heading', { name: 'No keys yet' }).waitFor()
     await expect(client.storeBlob(new Blob(['too late']))).rejects.toThrow()
     expect(problems).toEqual([])
+  })
+
+  it('shows for each what it is for, and the commands work', async () => {
+    const { page, context } = await site.visitor()
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+    await signIn(page, 'katherine@example.com', '/sign-in?next=/keys')
+    const stored = await page.evaluate(async () => {
+      const answer = await fetch('/api/upload', { method: 'POST', headers: { 'x-keepsake-csrf': '1' }, body: 'listed' })
+      return ((await answer.json()) as { value: { cid: string } }).value.cid
+    })
+    const copied = async (name: string, tab: string): Promise<string> => {
+      const card = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name, exact: true }) })
+      await card.getByRole('tab', { name: tab, exact: true }).click()
+      await card.getByRole('button', { name: `Copy: ${tab} example` }).click()
+      return await page.evaluate(() => navigator.clipboard.readText())
+    }
+    const run = async (code: string) => (await promisify(execFile)('sh', ['-c', code])).stdout
+
+    await makeKey(page, 'reader', 'Read my list')
+    expect(await run(await copied('reader', 'curl'))).toContain(stored)
+    const key = await makeKey(page, 'pinner', 'Use the Pinning Service API')
+    const kubo = await copied('pinner', 'Kubo')
+    expect(kubo).toContain(`ipfs pin remote service add keepsake ${site.origin}/api ${key}`)
+    const pinned = JSON.parse(await run((await copied('pinner', 'curl')).replace('"CID"', `"${stored}"`)))
+    expect(pinned.pin).toMatchObject({ cid: stored, name: 'my collection' })
   })
 
   it('makes one with the rights that were chosen, and an end', async () => {

@@ -1,4 +1,4 @@
-import type { Evidence, TimelineStep } from '@keepsake/api/timeline.ts'
+import type { Evidence, TimelineStep, Verification } from '@keepsake/api/timeline.ts'
 import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
@@ -41,6 +41,7 @@ export async function getTimelineSubject(
   return { userId, contentId, cid: CID.parse(spelling), receivedAt, completeAt, origin }
 }
 
+const clockSkewMs = 10_000
 /** Evidence shown of one kind; what comes in a thousand parts needs no list of them. */
 const maxEvidence = 20
 
@@ -88,7 +89,8 @@ function verified(row: UploadRow): TimelineStep {
 
 function completed(row: UploadRow, origin: string): TimelineStep {
   if (row.completeAt === null) return incomplete(row)
-  const isOlder = row.completeAt < row.createdAt
+  // The two moments come from two clocks.
+  const isOlder = row.createdAt.getTime() - row.completeAt.getTime() > clockSkewMs
   return {
     step: 'complete',
     state: 'done',
@@ -96,13 +98,23 @@ function completed(row: UploadRow, origin: string): TimelineStep {
     text: `Every block below the CID is here, and served to whoever asks for it${isOlder ? '; it was stored here before this upload' : ''}.`,
     at: row.completeAt.toISOString(),
     evidence: row.dagBytes === null ? [] : [{ label: 'All blocks together', value: String(row.dagBytes), kind: 'bytes' }],
-    checks: [
-      {
-        tells: 'Fetches it and computes the hash of every block; a wrong byte ends it with an error.',
-        command: `npx keepsake get ${row.sourceCid} --endpoint ${origin}`,
-      },
-    ],
+    checks: fetching(row, origin),
   }
+}
+
+function fetching({ type, sourceCid: cid }: UploadRow, origin: string): Verification[] {
+  const own = {
+    tells: 'Fetches it and computes the hash of every block; a wrong byte ends it with an error.',
+    command: `npx keepsake get ${cid}${type === 'Nft' ? '/metadata.json' : ''} --endpoint ${origin}`,
+  }
+  // The root of a token is dag-cbor, which ipfs-car does not unpack.
+  if (type === 'Nft') return [own]
+  const other = {
+    tells:
+      'Fetches it as a CAR, in which every block stands with its CID, and lets a program that is not ours verify and unpack it.',
+    command: `curl --location '${origin}/ipfs/${cid}?format=car' --output content.car\nnpx ipfs-car unpack content.car --root ${cid} --output content`,
+  }
+  return [own, other]
 }
 
 function keptHere({ completeAt, createdAt, sourceCid }: UploadRow, origin: string): TimelineStep {

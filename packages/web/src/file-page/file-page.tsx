@@ -22,7 +22,6 @@ import { formatBytes } from '../ui/format.ts'
 import { FailureNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { PageSkeleton, Skeleton } from '../ui/skeleton.tsx'
-import { CheckYourself } from './check-yourself.tsx'
 import { Preview } from './preview.tsx'
 import { Timeline } from './timeline.tsx'
 import './file-page.css'
@@ -130,7 +129,6 @@ function FileFacts({ file, onChanged, timeline }: FileFactsProps) {
         <div className="file-page-main">
           <Addresses file={file} kind={kind} />
           {timeline}
-          <CheckYourself cid={file.cid} kind={kind} />
         </div>
         <Preview file={file} kind={kind} />
       </div>

@@ -2,6 +2,7 @@ import type { Nft } from '@keepsake/api/nft.ts'
 import { useState } from 'react'
 import type { ContentKind } from '../files/content-kind.ts'
 import { contentUrl } from '../files/content-links.ts'
+import { TokenPreview } from './token-preview.tsx'
 
 const pictureMaxBytes = 64 * 1024 * 1024
 
@@ -11,6 +12,7 @@ export function Preview({ file: { cid, name, size, pin }, kind }: { file: Nft; k
   const url = contentUrl(cid, name.trim() ? { filename: name } : {})
   const onError = () => setFailed(url)
   if (failed === url || pin.missing) return null
+  if (kind === 'token') return <TokenPreview cid={cid} />
   if (kind === 'image' && size <= pictureMaxBytes) {
     return (
       <aside className="preview" aria-label="The content">

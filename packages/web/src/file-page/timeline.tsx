@@ -120,7 +120,8 @@ function EvidenceRow({ evidence: { label, value, kind, href } }: { evidence: Evi
 const shownAs: Record<Evidence['kind'], (value: string) => string> = {
   id: (value) => value,
   text: (value) => value,
-  bytes: (value) => `${formatBytes(Number(value))} (${formatCount(Number(value))} bytes)`,
+  bytes: (value) =>
+    Number(value) < 1024 ? formatBytes(Number(value)) : `${formatBytes(Number(value))} (${formatCount(Number(value))} bytes)`,
   instant: formatInstant,
 }
 
@@ -130,7 +131,7 @@ function Checks({ checks, title }: { checks: readonly Verification[]; title: str
     <details className="fact-checks">
       <summary>Check this yourself</summary>
       {checks.map(({ tells, command, href }) => (
-        <div key={tells}>
+        <div key={tells} className="fact-check">
           <p>{href ? <a href={href}>{tells}</a> : tells}</p>
           {command && <CodeBlock code={command} label={`Command: ${title}`} />}
         </div>

@@ -6,18 +6,18 @@ const isLoopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
  * Where content is shown from: an origin of its own for each CID, so that nothing in it comes near this website. Where the gateway has no
  * host of its own, the address at this server; that is enough for pictures, which run nothing.
  */
-export function contentUrl(cid: string, query: Record<string, string> = {}): string {
+export function contentUrl(cid: string, query: Record<string, string> = {}, path = ''): string {
   const text = new URLSearchParams(query).toString()
-  return `${baseOf(cid)}${text && `?${text}`}`
+  return `${baseOf(cid, path)}${text && `?${text}`}`
 }
 
-function baseOf(cid: string): string {
+function baseOf(cid: string, path: string): string {
   const meta = document.querySelector<HTMLMetaElement>('meta[name="keepsake-gateway"]')?.content
   const host = meta || (isLoopback.test(location.hostname) ? 'localhost' : '')
   // One label of a host name: at most 63 characters, without regard to case.
-  if (!host || !/^b[a-z2-7]{1,62}$/.test(cid)) return gatewayUrl(cid)
+  if (!host || !/^b[a-z2-7]{1,62}$/.test(cid)) return gatewayUrl(cid, path)
   const port = location.port && !host.includes(':') ? `:${location.port}` : ''
-  return `${location.protocol}//${cid}.ipfs.${host}${port}/`
+  return `${location.protocol}//${cid}.ipfs.${host}${port}/${path.split('/').map(encodeURIComponent).join('/')}`
 }
 
 /** Fetches it as a file: a directory as a TAR, a token as a CAR, since neither is a file. */

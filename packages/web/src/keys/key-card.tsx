@@ -54,10 +54,10 @@ export function KeyCard({ apiKey: key, isNew, onRevoked }: Props) {
           <dd>{key.expires ? <When instant={key.expires} /> : 'never'}</dd>
         </div>
       </dl>
-      {key.secret && (key.scope === 'all' || key.scope === 'upload') && (
+      {key.secret && (
         <details open={isNew}>
           <summary>Code with this key</summary>
-          <Snippets secret={key.secret} />
+          <Snippets secret={key.secret} scope={key.scope} />
         </details>
       )}
       {isAsking && (

@@ -28,8 +28,8 @@ function WithoutKey() {
 function WithKey() {
   const keys = useResource(useCallback((signal) => call<ApiKey[]>('GET', '/api/internal/tokens', { signal }), []))
   const [chosen, setChosen] = useState('')
-  const usable = (keys.value ?? []).filter(({ secret, scope }) => secret !== null && (scope === 'all' || scope === 'upload'))
-  const secret = usable.find(({ id }) => String(id) === chosen)?.secret ?? undefined
+  const usable = (keys.value ?? []).filter(({ secret }) => secret !== null)
+  const key = usable.find(({ id }) => String(id) === chosen)
   return (
     <div className="quick-start">
       {usable.length > 0 ? (
@@ -48,7 +48,7 @@ function WithKey() {
           Put your key where it says <code>YOUR_API_KEY</code>. <Link href={paths.keys}>Make one.</Link>
         </p>
       )}
-      <Snippets secret={secret} />
+      <Snippets secret={key?.secret ?? undefined} {...(key && { scope: key.scope })} />
     </div>
   )
 }

@@ -1,3 +1,4 @@
+import type { ApiKey } from '@keepsake/api/keys.ts'
 import { apiUrl } from '../site/gateway.ts'
 import { CodeBlock } from '../ui/code-block.tsx'
 import { Tabs } from '../ui/tabs.tsx'
@@ -37,18 +38,46 @@ export KEEPSAKE_KEY=${key}
 npx keepsake store collection   # a file or a folder
 npx keepsake list`
 
+const kubo = ({ api, key }: Filled) => `# Kubo: have this server keep what your node has, or any CID of the network
+ipfs pin remote service add keepsake ${api} ${key}
+ipfs pin remote add --service=keepsake --name='my collection' --background CID
+ipfs pin remote ls --service=keepsake --status=queued,pinning,pinned,failed`
+
+const pins = ({ api, key }: Filled) => `curl --fail-with-body -H 'Authorization: Bearer ${key}' \\
+  -H 'Content-Type: application/json' --data '{"cid":"CID","name":"my collection"}' \\
+  ${api}/pins`
+
+const list = ({ api, key }: Filled) => `curl --fail-with-body -H 'Authorization: Bearer ${key}' \\
+  '${api}/?limit=10&sort=newest'`
+
+interface Example {
+  id: string
+  label: string
+  write: (filled: Filled) => string
+}
+
+const storing: Example[] = [
+  { id: 'curl', label: 'curl', write: curl },
+  { id: 'client', label: 'nft.storage client', write: client },
+  { id: 'cli', label: 'Command line', write: command },
+]
+const pinning: Example = { id: 'kubo', label: 'Kubo', write: kubo }
+
+/** What a key of each scope is for. */
+const examplesOf: Record<ApiKey['scope'], Example[]> = {
+  all: [...storing, pinning],
+  upload: storing,
+  read: [{ id: 'list', label: 'curl', write: list }],
+  pins: [pinning, { id: 'pins', label: 'curl', write: pins }],
+}
+
 /** Code that works at this very server, with a key of whoever is signed in when one was chosen. */
-export function Snippets({ secret }: { secret?: string | undefined }) {
+export function Snippets({ secret, scope = 'all' }: { secret?: string | undefined; scope?: ApiKey['scope'] }) {
   const filled = { api: apiUrl(), key: secret ?? noKey }
-  const tab = (id: string, label: string, write: (filled: Filled) => string) => ({
+  const tabs = examplesOf[scope].map(({ id, label, write }) => ({
     id,
     label,
     content: <CodeBlock label={`${label} example`} code={write(filled)} secret={secret} />,
-  })
-  return (
-    <Tabs
-      label="How to store something"
-      tabs={[tab('curl', 'curl', curl), tab('client', 'nft.storage client', client), tab('cli', 'Command line', command)]}
-    />
-  )
+  }))
+  return <Tabs key={scope} label="Code to begin with" tabs={tabs} />
 }
