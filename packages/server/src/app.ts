@@ -18,6 +18,7 @@ import { rateLimit } from './http/rate-limit.ts'
 import { replyError } from './http/reply-error.ts'
 import { closeUnusedConnections } from './http/unused-connections.ts'
 import { validateStrictly } from './http/validation.ts'
+import { metricCollectors } from './metrics.ts'
 import { listPeers } from './network/peer-instances.ts'
 import { collectRoutes } from './openapi/document.ts'
 import { openApiRoutes } from './openapi/routes.ts'
@@ -31,6 +32,7 @@ import { reportRoutes } from './routing/report-routes.ts'
 import { routingRoutes } from './routing/routes.ts'
 import type { Service } from './service.ts'
 import { checkComponents } from './status/health.ts'
+import { metricsRoutes } from './status/metrics-routes.ts'
 import { healthRoutes, statusRoutes } from './status/routes.ts'
 import { timelineRoutes } from './status/timeline-routes.ts'
 import type { BuildInfo } from './status/version.ts'
@@ -149,6 +151,8 @@ export async function createApp(
   )
   await app.register(pieceRoutes({ ...service, pieces: aggregatePieces(service) }))
   await app.register(website.routes)
+  const metrics = metricsRoutes({ metricCollectors: metricCollectors(service) })
+  await app.register(metrics)
   await app.register(healthRoutes({ ...service, build, peerTrouble }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })
   await app.register(accountRoutes({ ...service, health: () => checkComponents({ ...service, peerTrouble }) }), {

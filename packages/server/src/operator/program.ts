@@ -4,6 +4,7 @@ import type { Context } from './context.ts'
 import { addIndex } from './index-command.ts'
 import { addKeys } from './keys.ts'
 import { addPieces } from './pieces-command.ts'
+import { addPins } from './pins-command.ts'
 import { addUsers } from './users.ts'
 
 /** The operator's part of the `keepsake` command line. */
@@ -14,6 +15,6 @@ export function createProgram(context: Context): Command {
     .helpOption('-h, --help', 'show help')
     .showSuggestionAfterError()
     .exitOverride()
-  for (const add of [addUsers, addKeys, addIndex, addAnnouncements, addPieces]) add(program, context)
+  for (const add of [addUsers, addKeys, addIndex, addPins, addAnnouncements, addPieces]) add(program, context)
   return program
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { BlobStore } from '../blobs/blobs.ts'
 import type { Mail } from '../mail/mail.ts'
+import type { PinBackend } from '../pins/backend.ts'
 import type { PeerHealthComponents } from './peer-health.ts'
 import { checkPeer, expectsPeer } from './peer-health.ts'
 
@@ -28,8 +29,8 @@ async function timed(check: () => Promise<unknown>): Promise<CheckResult> {
   const { promise: timeout, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new Error(`no answer within ${checkTimeoutMs} ms`)), checkTimeoutMs)
   try {
-    await Promise.race([check(), timeout])
-    return { ok: true, durationMs: durationMs() }
+    const note = await Promise.race([check(), timeout])
+    return { ok: true, durationMs: durationMs(), ...(typeof note === 'string' && { message: note }) }
   } catch (error) {
     return { ok: false, durationMs: durationMs(), message: error instanceof Error ? error.message : String(error) }
   } finally {
@@ -40,10 +41,23 @@ async function timed(check: () => Promise<unknown>): Promise<CheckResult> {
 /** The same for whoever runs the server, with what it can do without for a while: a mail server that is away stops no upload. */
 export async function checkComponents({
   mail,
+  pinBackends,
   ...components
-}: Components & { mail: Pick<Mail, 'check'> | undefined }): Promise<HealthReport> {
-  const [report, mailResult] = await Promise.all([checkHealth(components), mail && timed(() => mail.check())])
-  const checks = { ...report.checks, ...(mailResult && { mail: mailResult }) }
+}: Components & {
+  mail: Pick<Mail, 'check'> | undefined
+  pinBackends: readonly Pick<PinBackend, 'name' | 'check'>[]
+}): Promise<HealthReport> {
+  const others = pinBackends.filter(({ name }) => name !== 'embedded')
+  const [report, mailResult, ...pinResults] = await Promise.all([
+    checkHealth(components),
+    mail && timed(() => mail.check()),
+    ...others.map((backend) => timed(() => backend.check({ signal: AbortSignal.timeout(checkTimeoutMs) }))),
+  ])
+  const checks = {
+    ...report.checks,
+    ...(mailResult && { mail: mailResult }),
+    ...Object.fromEntries(others.map(({ name }, index) => [`pins: ${name}`, pinResults[index] as CheckResult])),
+  }
   return { ok: Object.values(checks).every(({ ok }) => ok), checks }
 }
 

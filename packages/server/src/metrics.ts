@@ -1,0 +1,9 @@
+import type { Collector } from './http/metrics.ts'
+import { pinMetrics } from './pins/metrics.ts'
+import type { Service } from './service.ts'
+import { serviceMetrics } from './status/service-metrics.ts'
+
+/** What `/metrics` tells, part by part. A part joins with one line. */
+export function metricCollectors(service: Service): Collector[] {
+  return [serviceMetrics(service), pinMetrics(service)]
+}
