@@ -11,7 +11,7 @@ import { goProgram } from './go-programs.ts'
 import { type Kubo, startKubo } from './kubo.ts'
 
 /** One peer of a cluster of one test, with the Kubo node whose pins it keeps. */
-export interface ClusterPeer {
+interface ClusterPeer {
   id: string
   /** `http://127.0.0.1:PORT` of its REST API. */
   restUrl: string
