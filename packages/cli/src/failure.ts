@@ -11,7 +11,12 @@ export class UsageError extends CommandError {
   override readonly name = 'UsageError'
 }
 
-export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
+/** Nothing was found to be wrong, and not all could be checked. */
+export class IncompleteError extends CommandError {
+  override readonly name = 'IncompleteError'
+}
+
+export const exitCodes = { ok: 0, failed: 1, usage: 2, incomplete: 2, interrupted: 130 } as const
 
 const systemMessages: Record<string, string> = {
   ENOENT: 'there is no such file or directory',

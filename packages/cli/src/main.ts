@@ -1,7 +1,7 @@
 import { progressOn } from '@keepsake/terminal/progress.ts'
 import { CommanderError } from 'commander'
 import type { Context } from './context.ts'
-import { exitCodes, messageOf, UsageError } from './failure.ts'
+import { exitCodes, IncompleteError, messageOf, UsageError } from './failure.ts'
 import { operatorVerbs, runOperator } from './operator.ts'
 import { createProgram } from './program.ts'
 
@@ -46,6 +46,7 @@ async function run(args: readonly string[]): Promise<number> {
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return exitCodes.ok
     process.stderr.write(`keepsake: ${messageOf(error)}\n`)
     if (args.includes('--verbose') && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`)
+    if (error instanceof IncompleteError) return exitCodes.incomplete
     return error instanceof UsageError ? exitCodes.usage : exitCodes.failed
   } finally {
     context.progress.end()

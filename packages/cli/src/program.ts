@@ -10,6 +10,7 @@ import { addPin } from './commands/pin.ts'
 import { addRm } from './commands/rm.ts'
 import { addStatus } from './commands/status.ts'
 import { addStore } from './commands/store.ts'
+import { addVerify } from './commands/verify.ts'
 import { addVersion, ownVersion } from './commands/version.ts'
 import type { Context } from './context.ts'
 
@@ -20,6 +21,7 @@ Examples:
   $ keepsake status bafy...                     see where it stands
   $ keepsake get bafy.../1.json                 fetch it back, every block verified
   $ keepsake pin add bafy...                    have the server fetch it from the IPFS network, and keep it
+  $ keepsake verify bafy...                     check that it lies in a piece for Filecoin
 
 The server is the one of --endpoint, KEEPSAKE_ENDPOINT or \`keepsake login\`; without any of them the one of this machine,
 which is started for the time of a command when it does not run. The key is that of --key-file, KEEPSAKE_KEY or the login.
@@ -38,7 +40,20 @@ export function createProgram(context: Context): Command {
     .addHelpText('after', overview)
     .exitOverride()
   // Subcommands inherit what is set above when they are added.
-  for (const add of [addStore, addStatus, addList, addGet, addPin, addRm, addCheck, addFindprovs, addPiece, addLogin, addVersion])
+  for (const add of [
+    addStore,
+    addStatus,
+    addList,
+    addGet,
+    addPin,
+    addRm,
+    addCheck,
+    addFindprovs,
+    addPiece,
+    addVerify,
+    addLogin,
+    addVersion,
+  ])
     add(program, context)
   addOperatorCommands(program)
   return program

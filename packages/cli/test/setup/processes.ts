@@ -50,10 +50,11 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
-/** A server of its own on a free port of loopback, with its own embedded PostgreSQL. */
-export async function startServer(dataDir: string): Promise<RunningServer> {
+/** A server of its own on a free port of loopback, with its own embedded PostgreSQL. `settings` beside those of every test. */
+export async function startServer(dataDir: string, settings: Record<string, string> = {}): Promise<RunningServer> {
   const main = join(root, 'packages/server/src/main.ts')
-  const env = { ...plainEnv(dataDir), DATA_DIR: dataDir, PORT: '0', PEER: 'off', AGGREGATE_PROFILE: 'off', LOG_LEVEL: 'error' }
+  const usual = { DATA_DIR: dataDir, PORT: '0', PEER: 'off', AGGREGATE_PROFILE: 'off', LOG_LEVEL: 'error' }
+  const env = { ...plainEnv(dataDir), ...usual, ...settings }
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

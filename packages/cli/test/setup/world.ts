@@ -17,10 +17,11 @@ export interface World {
 
 export const email = 'ada@example.com'
 
-export async function createWorld(): Promise<World> {
+/** `settings`: of the server, beside those of every test. */
+export async function createWorld(settings: Record<string, string> = {}): Promise<World> {
   const base = await mkdtemp(join(tmpdir(), 'keepsake-cli-'))
   await mkdir(join(base, 'data'))
-  const server = await startServer(join(base, 'data'))
+  const server = await startServer(join(base, 'data'), settings)
   const local = { cwd: base, env: { DATA_DIR: server.dataDir } }
   await keepsake(['users', 'create', email], local)
   const made = await keepsake(['keys', 'create', '--user', email, '--name', 'test'], local)

@@ -124,10 +124,9 @@ async function walkDag(
   if (bytesRead !== dag.bytes)
     return say('failed', `The blocks of ${root} have ${grouped(bytesRead)} bytes; the proof says ${grouped(dag.bytes)}.`)
   if (blocks === 0) return say('checked', `The CID ${root} carries its content itself; there is no block to be kept.`)
-  return say(
-    'checked',
-    `${blocks === 1 ? 'The only block' : `All ${counted(blocks, 'block')}`} of ${root} (${counted(bytesRead, 'byte')}) were read and hash to what the CID says.`,
-  )
+  const size = `${root} (${counted(bytesRead, 'byte')})`
+  if (blocks === 1) return say('checked', `The only block of ${size} was read and hashes to what the CID says.`)
+  return say('checked', `All ${counted(blocks, 'block')} of ${size} were read, and each hashes to what its CID says.`)
 }
 
 function runsStatement(
