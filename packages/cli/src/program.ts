@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { addCheck } from './commands/check.ts'
+import { addExtract } from './commands/extract.ts'
 import { addFindprovs } from './commands/findprovs.ts'
 import { addGet } from './commands/get.ts'
 import { addList } from './commands/list.ts'
@@ -50,6 +51,7 @@ export function createProgram(context: Context): Command {
     addCheck,
     addFindprovs,
     addPiece,
+    addExtract,
     addVerify,
     addLogin,
     addVersion,

@@ -25,6 +25,7 @@ test('shows the help when called alone', async () => {
     'rm',
     'check',
     'piece',
+    'extract',
     'login',
     'version',
     'users',

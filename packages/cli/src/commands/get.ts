@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
 import { openCarBlocks } from '@keepsake/client/car-blocks.ts'
 import type { Connection } from '@keepsake/client/connection.ts'
 import type { UnpackedEntry } from '@keepsake/client/unpack-dag.ts'
@@ -15,6 +13,7 @@ import { parseContentPath } from '../cid-argument.ts'
 import { withConnection } from '../connect.ts'
 import type { Context } from '../context.ts'
 import { CommandError, UsageError } from '../failure.ts'
+import { pour, targetOf, writeToStdout } from '../files/output.ts'
 import type { Written } from '../files/write-entries.ts'
 import { checkTarget, writeEntries, writeStream } from '../files/write-entries.ts'
 import type { ServerOptions } from '../settings.ts'
@@ -24,14 +23,6 @@ interface Options extends ServerOptions {
   output?: string
   force?: boolean
   car?: boolean
-}
-
-/** Where to write: what was said, inside it when it is a directory, else the last name of the path, else the CID. */
-async function targetOf({ cid, path }: ContentPath, { output, car }: Options): Promise<string> {
-  const name = `${path.at(-1) ?? cid.toString()}${car ? '.car' : ''}`
-  if (output === undefined) return resolve(name)
-  const info = await stat(output).catch(() => undefined)
-  return info?.isDirectory() || output.endsWith('/') ? join(resolve(output), basename(name)) : resolve(output)
 }
 
 async function* entriesOf(
@@ -58,19 +49,6 @@ async function* entriesOf(
         cause: error,
       },
     )
-  }
-}
-
-async function writeToStdout(entries: AsyncIterable<UnpackedEntry>): Promise<void> {
-  for await (const entry of entries) {
-    if (entry.kind !== 'file') throw new CommandError(`This is a ${entry.kind}; only a file can be written to standard output.`)
-    await pour(entry.bytes)
-  }
-}
-
-async function pour(bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of bytes) {
-    await new Promise<void>((done, fail) => process.stdout.write(chunk, (error) => (error ? fail(error) : done())))
   }
 }
 

@@ -14,6 +14,9 @@ interface CarV2Header {
   paddingBytes: number
   /** Of the CARv1 inside. */
   dataBytes: number
+  /** Where the CARv1 begins in the file, and where the index does; no index is 0. */
+  dataOffset: number
+  indexOffset: number
   /** What has to follow it at least: 0, or up to the first byte of the index. */
   minTrailerBytes: number
 }
@@ -48,6 +51,8 @@ export async function readV2Header(reader: ByteReader): Promise<CarV2Header> {
   return {
     paddingBytes: dataOffset - V2_PREAMBLE_BYTES,
     dataBytes,
+    dataOffset,
+    indexOffset,
     minTrailerBytes: indexOffset === 0 ? 0 : indexOffset - dataOffset - dataBytes + 1,
   }
 }

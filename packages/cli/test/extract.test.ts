@@ -1,0 +1,277 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as dagCbor from '@ipld/dag-cbor'
+import * as dagPb from '@ipld/dag-pb'
+import { layOutSegments } from '@keepsake/content/aggregate/segments/layout.ts'
+import { heightOfAggregate, orderSegments } from '@keepsake/content/aggregate/segments/place.ts'
+import { pathToDag } from '@keepsake/content/aggregate/unixfs-2021/find-entry.ts'
+import { layOutDags } from '@keepsake/content/aggregate/unixfs-2021/layout.ts'
+import type { Block } from '@keepsake/content/block.ts'
+import { openCarFile } from '@keepsake/content/car/car-file.ts'
+import { encodeCarHeader, encodeSectionPrefix } from '@keepsake/content/car/encode.ts'
+import { readAtOf } from '@keepsake/content/car/read-at.ts'
+import { cidOf, DAG_CBOR, dagPbCid, rawCid } from '@keepsake/content/hash/cid.ts'
+import { commPHasher } from '@keepsake/content/piece/commp.ts'
+import { hashPairsPortable } from '@keepsake/content/piece/portable-pairs.ts'
+import { packFile } from '@keepsake/content/unixfs/file.ts'
+import { UnixFS } from 'ipfs-unixfs'
+import type { CID } from 'multiformats/cid'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sharedData } from '../../../test/setup/shared-data.ts'
+import { keepsake } from './setup/processes.ts'
+
+let cwd: string
+let sample: Awaited<ReturnType<typeof makeAggregate>>
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'keepsake-extract-'))
+  sample = await makeAggregate()
+  await writeFile(join(cwd, 'piece.car'), sample.car)
+})
+afterAll(() => rm(cwd, { recursive: true, force: true }))
+
+const extract = (args: string[]) => keepsake(['extract', ...args], { cwd })
+
+/** Bytes that do not repeat. */
+function pattern(length: number): Uint8Array {
+  return new Uint8Array(length).map((_, at) => Math.imul(at + length, 2_654_435_761) >>> 24)
+}
+
+async function packed(bytes: Uint8Array): Promise<{ root: CID; blocks: Block[] }> {
+  const blocks: Block[] = []
+  async function* source() {
+    yield bytes
+  }
+  for await (const block of packFile(source())) blocks.push(block)
+  return { root: blocks.at(-1)!.cid, blocks }
+}
+
+async function folderOf(entries: [name: string, cid: CID][]): Promise<Block> {
+  const links = entries.map(([Name, Hash]) => ({ Name, Hash, Tsize: 0 }))
+  const bytes = dagPb.encode({ Data: new UnixFS({ type: 'directory' }).marshal(), Links: links })
+  return { cid: await dagPbCid(bytes), bytes }
+}
+
+const sectionsOf = (blocks: readonly Block[]) =>
+  blocks.flatMap(({ cid, bytes }) => [encodeSectionPrefix(cid, bytes.length), bytes])
+
+/** An aggregate by the batching spec of 2021: a large file, a folder, a value, and a folder with a name that leads outside. */
+async function makeAggregate() {
+  const large = await packed(pattern(1_500_000))
+  const small = { cid: await rawCid(pattern(50)), bytes: pattern(50) }
+  const folder = await folderOf([['small.bin', small.cid]])
+  const evil = await folderOf([['../evil', small.cid]])
+  const valueBytes = dagCbor.encode({ name: 'value', image: small.cid })
+  const value = { cid: await cidOf(DAG_CBOR, valueBytes), bytes: valueBytes }
+  const items = [large.root, folder.cid, value.cid, evil.cid]
+  const aggregate = await layOutDags(items.map((root) => ({ root })))
+  const chunks: Uint8Array[] = []
+  for await (const part of aggregate.parts(() => [])) if (part.kind === 'bytes') chunks.push(part.bytes)
+  chunks.push(...sectionsOf([...large.blocks, small, folder, value, evil]))
+  const links = new Map(aggregate.entries.map((entry) => [entry.cid, entry.links]))
+  const selectorOf = (cid: CID) =>
+    links
+      .get(String(cid))!
+      .map((index) => `Links/${index}/Hash`)
+      .join('/')
+  return { car: Buffer.concat(chunks), root: aggregate.root, large, small, folder, value, evil, selectorOf }
+}
+
+const bytesIn = (name: string) => readFile(join(cwd, name))
+
+describe('out of an aggregate', () => {
+  test('a file comes by its CID, whole and verified', async () => {
+    const { code, stdout, stderr } = await extract(['piece.car', String(sample.large.root), '-o', 'by-cid'])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+    expect(stderr).toMatch(/by-cid: 1 file, 1\.4 MiB, every block verified\.\n$/)
+    expect((await bytesIn('by-cid')).equals(pattern(1_500_000))).toBe(true)
+  })
+
+  test('an item comes by its path from the root, by its selector, and by a path below its CID', async () => {
+    const { cid } = sample.folder
+    for (const [name, item] of [
+      ['by-path', `/${pathToDag(cid)}/small.bin`],
+      ['by-bare-path', `${pathToDag(cid)}/small.bin`],
+      ['by-cid-path', `${cid}/small.bin`],
+    ] as const) {
+      expect(await extract(['piece.car', item, '-o', name])).toMatchObject({ code: 0 })
+      expect((await bytesIn(name)).equals(pattern(50))).toBe(true)
+    }
+    expect(await extract(['piece.car', sample.selectorOf(cid), '-o', 'by-selector'])).toMatchObject({ code: 0 })
+    expect(await readdir(join(cwd, 'by-selector'))).toEqual(['small.bin'])
+  })
+
+  test('the manifest comes by its name', async () => {
+    const { stdout } = await extract(['piece.car', '/@AggregateManifest.ndjson', '-o', '-'])
+    expect(stdout).toContain('"RecordType":"DagAggregateSummary"')
+    expect(stdout).toContain(String(sample.large.root))
+  })
+
+  test('a value comes as a CAR, and says so when it is wanted as a file', async () => {
+    const cid = String(sample.value.cid)
+    const refused = await extract(['piece.car', cid, '-o', 'value'])
+    expect(refused).toMatchObject({ code: 1, stdout: '' })
+    expect(refused.stderr).toContain('take it out whole with --car')
+    expect(await extract(['piece.car', cid, '--car', '-o', 'value.car'])).toMatchObject({ code: 0 })
+    expect(await extract(['value.car', `${cid}/image`, '-o', 'image'])).toMatchObject({ code: 0 })
+    expect((await bytesIn('image')).equals(pattern(50))).toBe(true)
+  })
+
+  test('nothing comes that would be written outside of its target', async () => {
+    const before = await readdir(cwd)
+    const { code, stderr } = await extract(['piece.car', String(sample.evil.cid), '-o', 'evil'])
+    expect(code).toBe(1)
+    expect(stderr).toContain('cannot be the name of a file or directory')
+    expect(await readdir(cwd)).toEqual(before)
+  })
+
+  test.each([
+    ['bafkreihm64a7oj6z4llxysvetldpxpgjs4tyvsqbbpo65olbyegpktkdli', 1, 'is not in this file'],
+    ['/nothing/here', 1, 'nothing'],
+    ['Links/99/Hash', 1, 'There is no Links/99'],
+    ['Links/x', 1, 'is not a path of the form Links/N/Hash'],
+    ['nonsense', 2, '"nonsense" is not a CID'],
+    ['/a/../b', 2, 'have no place in it'],
+  ])('%s ends with %i and a reason', async (item, expected, message) => {
+    const { code, stdout, stderr } = await extract(['piece.car', item, '-o', 'never'])
+    expect({ code, stdout }).toEqual({ code: expected, stdout: '' })
+    expect(stderr).toContain(message)
+    expect(await readdir(cwd)).not.toContain('never')
+  })
+
+  test('a target that is there stays as it is without --force', async () => {
+    await writeFile(join(cwd, 'mine'), 'mine')
+    const { code, stderr } = await extract(['piece.car', String(sample.large.root), '-o', 'mine'])
+    expect(code).toBe(1)
+    expect(stderr).toContain('exists already')
+    expect(await readFile(join(cwd, 'mine'), 'utf8')).toBe('mine')
+  })
+})
+
+describe('an index', () => {
+  test('is kept where that is asked for, and found the next time: then the piece is read only where the item lies', async () => {
+    await writeFile(join(cwd, 'indexed.car'), sample.car)
+    const first = await extract(['indexed.car', String(sample.small.cid), '-o', 'first', '--save-index'])
+    expect(first.stderr).toContain('indexed.car.carindex')
+    // Whatever lies in front of the item is destroyed: only the index still knows where it is.
+    const damaged = Buffer.from(sample.car)
+    damaged.fill(0xff, 100, 200_000)
+    await writeFile(join(cwd, 'indexed.car'), damaged)
+    expect(await extract(['indexed.car', String(sample.small.cid), '-o', 'second'])).toMatchObject({ code: 0 })
+    expect((await bytesIn('second')).equals(pattern(50))).toBe(true)
+  })
+
+  test('of another piece is told as such, and nothing is kept', async () => {
+    const other = Buffer.concat([encodeCarHeader([sample.small.cid]), ...sectionsOf([sample.small])])
+    await writeFile(join(cwd, 'other.car'), other)
+    await extract(['other.car', String(sample.small.cid), '-o', 'other', '--save-index'])
+    const { code, stderr } = await extract([
+      'piece.car',
+      String(sample.small.cid),
+      '-o',
+      'never',
+      '--index',
+      'other.car.carindex',
+    ])
+    expect(code).toBe(1)
+    expect(stderr).toContain('The index of this CAR is not its own')
+    expect(await readdir(cwd)).not.toContain('never')
+  })
+
+  test('that is garbage is told as such', async () => {
+    await writeFile(join(cwd, 'bad.carindex'), pattern(500))
+    const { code, stderr } = await extract(['piece.car', String(sample.small.cid), '--index', 'bad.carindex', '-o', 'never'])
+    expect(code).toBe(1)
+    expect(stderr).toContain('bad.carindex: Invalid CAR index')
+  })
+})
+
+describe('a piece that is not whole', () => {
+  test('gives what is in front of the cut, and says that it is cut for the rest', async () => {
+    await writeFile(join(cwd, 'cut.car'), sample.car)
+    await truncate(join(cwd, 'cut.car'), (await stat(join(cwd, 'cut.car'))).size - 10)
+    expect(await extract(['cut.car', String(sample.large.root), '-o', 'of-cut'])).toMatchObject({ code: 0 })
+    const { code, stderr } = await extract(['cut.car', String(sample.evil.cid), '-o', 'never'])
+    expect(code).toBe(1)
+    expect(stderr).toContain('is not in this file. The file could not be read to its end: Unexpected end of data')
+  })
+
+  test('with a damaged block gives nothing of that item', async () => {
+    const damaged = Buffer.from(sample.car)
+    damaged[damaged.indexOf(Buffer.from(pattern(1_500_000).subarray(700_000, 700_050)))]! ^= 1
+    await writeFile(join(cwd, 'damaged.car'), damaged)
+    const { code, stderr } = await extract(['damaged.car', String(sample.large.root), '-o', 'never'])
+    expect(code).toBe(1)
+    expect(stderr).toContain('damaged.car is damaged, nothing was kept')
+    expect(await readdir(cwd)).not.toContain('never')
+  })
+
+  test.each([
+    ['an empty file', new Uint8Array()],
+    ['garbage', pattern(5000)],
+    ['a header that says it is huge', new Uint8Array([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f])],
+  ])('and is %s is no piece', async (_, bytes) => {
+    await writeFile(join(cwd, 'none'), bytes)
+    const { code, stderr } = await extract(['none', String(sample.small.cid), '-o', 'never'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^keepsake: none: .+\.\n$/)
+  })
+})
+
+describe('out of data segments (FRC-0058)', () => {
+  test('an item comes by its CID, found by the index at the end of the file', async () => {
+    const cars = [sample.large, { root: sample.folder.cid, blocks: [sample.folder, sample.small] }].map(({ root, blocks }) =>
+      Buffer.concat([encodeCarHeader([root]), ...sectionsOf(blocks)]),
+    )
+    const segments = await Promise.all(
+      cars.map(async (car) => {
+        const hasher = commPHasher(hashPairsPortable)
+        hasher.write(car)
+        return { ...hasher.digest(), shard: await rawCid(car) }
+      }),
+    )
+    const layout = layOutSegments(segments, heightOfAggregate(orderSegments(segments)))
+    const chunks: Uint8Array[] = []
+    for (const part of layout.parts()) {
+      if (part.kind === 'bytes') chunks.push(part.bytes)
+      else if (part.kind === 'zeros') chunks.push(new Uint8Array(part.length))
+      else
+        chunks.push(
+          cars[segments.findIndex(({ shard }) => shard.equals(part.shard))]!.subarray(part.offset, part.offset + part.length),
+        )
+    }
+    await writeFile(join(cwd, 'segments.data'), Buffer.concat(chunks))
+    expect(await extract(['segments.data', String(sample.large.root), '-o', 'from-segment'])).toMatchObject({ code: 0 })
+    expect((await bytesIn('from-segment')).equals(pattern(1_500_000))).toBe(true)
+    expect(await extract(['segments.data', `${sample.folder.cid}/small.bin`, '-o', 'from-other'])).toMatchObject({ code: 0 })
+    expect((await bytesIn('from-other')).equals(pattern(50))).toBe(true)
+    // A block that is no root is looked for in all of them.
+    expect(await extract(['segments.data', String(sample.small.cid), '-o', 'from-any'])).toMatchObject({ code: 0 })
+    const { code, stderr } = await extract(['segments.data', 'Links/0/Hash', '-o', 'never'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('it has no directory')
+  })
+
+  const deal = sharedData('filecoin/datasegment/deal.data')
+  const cat = sharedData('filecoin/datasegment/cat.png.car')
+  test.skipIf(deal === undefined || cat === undefined)(
+    'a picture comes out of the sample of the Go reference implementation',
+    async () => {
+      const bytes = readFileSync(cat!)
+      const { roots } = await openCarFile(readAtOf(bytes), bytes.length)
+      const both = await Promise.all([
+        extract([deal!, String(roots[0]), '-o', 'cat']),
+        extract([cat!, String(roots[0]), '-o', 'cat-too']),
+      ])
+      expect(both.map(({ code: ended }) => ended)).toEqual([0, 0])
+      expect(await readOf('cat')).toEqual(await readOf('cat-too'))
+    },
+  )
+
+  /** A file, or the only file of a folder. */
+  async function readOf(name: string): Promise<Buffer> {
+    const path = join(cwd, name)
+    return (await stat(path)).isFile() ? await readFile(path) : await readFile(join(path, (await readdir(path))[0]!))
+  }
+})
