@@ -1,5 +1,7 @@
-// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap: measures a server started for it, on loopback, with fsync on, and prints
+// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates: measures a server started for it, on loopback, with fsync on, and prints
 // each result beside a physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
+
+import { benchAggregates } from './aggregates.ts'
 import { benchBitswap } from './bitswap.ts'
 import { benchCommP } from './commp.ts'
 import { benchDirectory } from './directory.ts'
@@ -20,13 +22,14 @@ const benches = {
   routing: benchRouting,
   commp: benchCommP,
   bitswap: benchBitswap,
+  aggregates: benchAggregates,
 }
 
 const [name, ...args] = process.argv.slice(2)
 const bench = benches[name as keyof typeof benches]
 if (!bench) {
   process.stderr.write(
-    `Usage: npm run bench -- ${Object.keys(benches).join('|')}\n  upload --huge also stores 8 GiB; list and routing --rows N fill N uploads, N roots (1000000)\n`,
+    `Usage: npm run bench -- ${Object.keys(benches).join('|')}\n  upload --huge also stores 8 GiB; list and routing --rows N fill N uploads, N roots (1000000);\n  aggregates --items N --gib N (100000, 4)\n`,
   )
   process.exitCode = 2
 } else {

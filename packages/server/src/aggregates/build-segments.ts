@@ -50,6 +50,10 @@ export const buildSegments: Layouter = async (input) => {
   }
 }
 
+async function* sectionByOne(...args: Parameters<typeof itemSections>) {
+  for await (const batch of itemSections(...args)) yield* batch
+}
+
 async function segmentOf({ entries, reader, signal }: LayoutInput, index: number): Promise<ItemSegment> {
   const entry = entries[index] as LayoutInput['entries'][number]
   const channel = byteChannel()
@@ -60,7 +64,7 @@ async function segmentOf({ entries, reader, signal }: LayoutInput, index: number
     await channel.push((parts[0] as RecipePart & { kind: 'bytes' }).bytes)
     const ranges = mergeRanges()
     const add = (part: RecipePart | undefined) => part && parts.push(part)
-    for await (const { section } of itemSections(reader, [itemToPack(entry)], { known: [], signal })) {
+    for await (const { section } of sectionByOne(reader, [itemToPack(entry)], { known: [], signal })) {
       await channel.push(section.section)
       const { multihash } = section.cid
       add(

@@ -64,7 +64,8 @@ async function layOut(
     for await (const { section } of sections.of(index)) {
       places.note(section.cid, position)
       position += section.section.length
-      await channel.push(section.section)
+      const full = channel.push(section.section)
+      if (full) await full
       yield {
         multihash: section.cid.multihash.bytes,
         shard: shardCid(section.shard),
@@ -134,15 +135,23 @@ async function indexOfGenerated(staged: StagedBlob): Promise<WrittenShard['entri
 type SectionsInOrder = ReturnType<typeof sectionsInOrder>
 
 /** Hands out one stream of sections item by item. */
-function sectionsInOrder(all: AsyncGenerator<ItemSection, void>) {
-  let next: IteratorResult<ItemSection, void> | undefined
+function sectionsInOrder(all: AsyncGenerator<ItemSection[], void>) {
+  let batch: ItemSection[] = []
+  let at = 0
+  let ended = false
   return {
     async *of(itemIndex: number): AsyncGenerator<ItemSection, void> {
       for (;;) {
-        next ??= await all.next()
-        if (next.done || next.value.itemIndex !== itemIndex) return
-        yield next.value
-        next = undefined
+        for (let next = batch[at]; next; next = batch[at]) {
+          if (next.itemIndex !== itemIndex) return
+          at++
+          yield next
+        }
+        if (ended) return
+        const more = await all.next()
+        ended = more.done === true
+        batch = more.done ? [] : more.value
+        at = 0
       }
     },
   }

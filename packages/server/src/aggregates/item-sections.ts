@@ -52,7 +52,7 @@ export async function* itemSections(
   reader: SectionReader,
   items: readonly ItemToPack[],
   { known, signal }: Options,
-): AsyncGenerator<ItemSection, void> {
+): AsyncGenerator<ItemSection[], void> {
   const written = multihashSet()
   for (const multihash of known) written.add(multihash)
   /** Nodes that are there with everything below them. */
@@ -80,7 +80,7 @@ async function* wholeDags(
   items: readonly ItemToPack[],
   base: number,
   { written, covered, signal }: Context & { covered: Set<string> },
-): AsyncGenerator<ItemSection, void> {
+): AsyncGenerator<ItemSection[], void> {
   let walking = base
   const enter = (cid: CID, rootIndex: number, isLeaf: boolean): boolean => {
     walking = base + rootIndex
@@ -94,13 +94,7 @@ async function* wholeDags(
     { enter, signal },
   )
   const blocks = told(walk, () => walking)
-  for await (const group of grouped(blocks)) {
-    for await (const { walked, section } of readLeaves(reader, group, base, signal)) {
-      // A node may have come before as a leaf, or as part of a DAG that is not all here.
-      if (walked.read && !written.add(walked.cid.multihash.bytes)) continue
-      yield { itemIndex: base + walked.rootIndex, section }
-    }
-  }
+  for await (const group of grouped(blocks)) yield* readLeaves(reader, group, base, { written, signal })
 }
 
 async function* partOfDag(
@@ -108,13 +102,10 @@ async function* partOfDag(
   { root, range }: Required<ItemToPack> & { range: { first: number; end: number | undefined } },
   itemIndex: number,
   { written, signal }: Context,
-): AsyncGenerator<ItemSection, void> {
+): AsyncGenerator<ItemSection[], void> {
   for await (const group of grouped(told(blocksOfPart(reader, root, range, signal), () => itemIndex))) {
     const fresh = group.filter(({ cid, read }) => read !== undefined || written.add(cid.multihash.bytes))
-    for await (const { walked, section } of readLeaves(reader, fresh, itemIndex, signal)) {
-      if (walked.read && !written.add(walked.cid.multihash.bytes)) continue
-      yield { itemIndex, section }
-    }
+    yield* readLeaves(reader, fresh, itemIndex, { written, signal })
   }
 }
 
@@ -124,21 +115,26 @@ export async function* blocksOfPart(
   root: CID,
   { first, end }: { first: number; end: number | undefined },
   signal?: AbortSignal,
-): AsyncGenerator<WalkedBlock, void> {
+): AsyncGenerator<WalkedBlock[], void> {
   const seen = new Set<string>()
   const enter = (cid: CID): boolean => seen.size < seen.add(digestKey(cid.multihash.bytes) + cid.code).size
   let index = 0
-  for await (const walked of walkDags(reader, [root], { enter, signal })) {
+  for await (const blocks of walkDags(reader, [root], { enter, signal })) {
+    const own: WalkedBlock[] = []
+    for (const walked of blocks) {
+      if (end !== undefined && index >= end) break
+      if (index === first)
+        for (const read of walked.ancestors()) own.push({ ...walked, cid: read.cid, length: read.bytes.length, read })
+      if (index >= first) own.push(walked)
+      index++
+    }
+    if (own.length > 0) yield own
     if (end !== undefined && index >= end) return
-    if (index === first)
-      for (const read of walked.ancestors()) yield { ...walked, cid: read.cid, length: read.bytes.length, read }
-    if (index >= first) yield walked
-    index++
   }
 }
 
 /** Says of which item a block is that stops the walk. */
-async function* told(walk: AsyncIterable<WalkedBlock>, itemIndex: () => number): AsyncGenerator<WalkedBlock, void> {
+async function* told(walk: AsyncIterable<WalkedBlock[]>, itemIndex: () => number): AsyncGenerator<WalkedBlock[], void> {
   try {
     yield* walk
   } catch (error) {
@@ -150,12 +146,12 @@ function asItemError(error: unknown, itemIndex: number): unknown {
   return error instanceof UnreadableBlockError || isContentError(error) ? new ItemError(itemIndex, error) : error
 }
 
-async function* grouped(blocks: AsyncIterable<WalkedBlock>): AsyncGenerator<WalkedBlock[], void> {
+async function* grouped(blocks: AsyncIterable<WalkedBlock[]>): AsyncGenerator<WalkedBlock[], void> {
   let group: WalkedBlock[] = []
   let nodeBytes = 0
-  for await (const walked of blocks) {
-    group.push(walked)
-    nodeBytes += walked.read?.section.length ?? 0
+  for await (const some of blocks) {
+    group.push(...some)
+    for (const { read } of some) nodeBytes += read?.section.length ?? 0
     if (group.length < maxGroupBlocks && nodeBytes < maxGroupNodeBytes) continue
     yield group
     group = []
@@ -164,30 +160,37 @@ async function* grouped(blocks: AsyncIterable<WalkedBlock>): AsyncGenerator<Walk
   if (group.length > 0) yield group
 }
 
-async function* readLeaves(reader: SectionReader, group: readonly WalkedBlock[], base: number, signal: AbortSignal | undefined) {
+/** The sections of a group in order, as many at a time as are read at once. */
+async function* readLeaves(
+  reader: SectionReader,
+  group: readonly WalkedBlock[],
+  base: number,
+  { written, signal }: Context,
+): AsyncGenerator<ItemSection[], void> {
   const leaves = group.filter(({ read }) => !read)
-  const reading = reader.read(
-    leaves.map(({ cid }) => cid),
-    placesOf(leaves),
-    { signal },
-  )
-  try {
-    for (const walked of group) {
-      if (walked.read) {
-        yield { walked, section: walked.read }
-        continue
-      }
-      try {
-        const next = await reading.next()
-        if (next.done) throw new Error(`Block ${walked.cid} was not delivered.`)
-        yield { walked, section: next.value }
-      } catch (error) {
-        throw asItemError(error, base + walked.rootIndex)
-      }
-    }
-  } finally {
-    await reading.return()
+  const cids = leaves.map(({ cid }) => cid)
+  let at = 0
+  /** Nodes up to the next leaf. One may have come before as a leaf, or as part of a DAG that is not all here. */
+  const nodes = (into: ItemSection[]) => {
+    for (let node = group[at]; node?.read; node = group[++at])
+      if (written.add(node.cid.multihash.bytes)) into.push({ itemIndex: base + node.rootIndex, section: node.read })
+    return into
   }
+  try {
+    for await (const sections of reader.read(cids, placesOf(leaves), { signal })) {
+      const batch: ItemSection[] = []
+      for (const section of sections) {
+        nodes(batch)
+        batch.push({ itemIndex: base + (group[at++] as WalkedBlock).rootIndex, section })
+      }
+      yield batch
+    }
+  } catch (error) {
+    const bad = error instanceof UnreadableBlockError ? leaves.find(({ cid }) => cid.equals(error.cid)) : undefined
+    throw bad ? asItemError(error, base + bad.rootIndex) : error
+  }
+  const last = nodes([])
+  if (last.length > 0) yield last
 }
 
 function placesOf(leaves: readonly WalkedBlock[]): Places {

@@ -2,7 +2,7 @@ import { encodeSectionPrefix } from '@keepsake/content/car/encode.ts'
 import { isContentError } from '@keepsake/content/errors.ts'
 import type { CID } from 'multiformats/cid'
 import { digestKey } from '../blocks/shard-writer.ts'
-import type { SectionReader } from './section-reader.ts'
+import type { ReadSection, SectionReader } from './section-reader.ts'
 import { UnreadableBlockError } from './section-reader.ts'
 import { walkDags } from './walk-dags.ts'
 
@@ -67,29 +67,37 @@ async function measureFrom(
 ): Promise<void> {
   const base = results.length
   let seen = new Set<string>()
+  let entered = 0
   let counter = partCounter(limits)
   /** Roots before this one are done. */
   const finishUntil = (rootIndex: number) => {
     while (results.length - base < rootIndex) {
       results.push(counter.result())
       counter = partCounter(limits)
-      seen = new Set()
     }
   }
   const enter = (cid: CID, rootIndex: number): boolean => {
-    finishUntil(rootIndex)
+    if (rootIndex !== entered) seen = new Set()
+    entered = rootIndex
     const before = seen.size
     return seen.add(digestKey(cid.multihash.bytes) + cid.code).size > before
   }
-  for await (const { cid, length, ancestors } of walkDags(reader, roots, { enter, signal })) {
-    counter.add(sectionBytes(cid, length), length, () =>
-      ancestors().reduce((sum, { section }) => ({ bytes: sum.bytes + section.length, blocks: sum.blocks + 1 }), {
-        bytes: 0,
-        blocks: 0,
-      }),
-    )
+  try {
+    for await (const blocks of walkDags(reader, roots, { enter, signal })) {
+      for (const { cid, length, rootIndex, ancestors } of blocks) {
+        finishUntil(rootIndex)
+        counter.add(sectionBytes(cid, length), length, () => loadOf(ancestors()))
+      }
+    }
+    finishUntil(roots.length)
+  } catch (error) {
+    finishUntil(entered)
+    throw error
   }
-  finishUntil(roots.length)
+}
+
+function loadOf(sections: readonly ReadSection[]): { bytes: number; blocks: number } {
+  return { bytes: sections.reduce((sum, { section }) => sum + section.length, 0), blocks: sections.length }
 }
 
 function sectionBytes(cid: CID, blockBytes: number): number {

@@ -46,10 +46,10 @@ export class UnreadableBlockError extends Error {
 export interface SectionReader {
   locate(cids: readonly CID[]): Promise<Places>
   /**
-   * Reads blocks in the order asked for, neighbours together and some ahead, each checked against its CID. Where a copy is damaged the next is taken,
-   * and `onDamage` told. @throws UnreadableBlockError
+   * Reads blocks in the order asked for, neighbours together and some ahead, each checked against its CID; gives many at a time, for there may be
+   * hundreds of thousands. Where a copy is damaged the next is taken, and `onDamage` told. @throws UnreadableBlockError
    */
-  read(cids: readonly CID[], places: Places, options?: AbortOptions): AsyncGenerator<ReadSection, void>
+  read(cids: readonly CID[], places: Places, options?: AbortOptions): AsyncGenerator<ReadSection[], void>
 }
 
 interface Options {
@@ -60,9 +60,10 @@ interface Options {
 
 const maxRunBytes = 4 * 1024 * 1024
 const maxGapBytes = 64 * 1024
-/** Small blocks lie each in a file of its own: so many are opened at once. Of large runs fewer are read ahead. */
-const maxRunsAhead = 16
-const maxBytesAhead = 12 * 1024 * 1024
+/** Small blocks lie each in a file of its own: so many are opened at once, and twice as many are on the way. Of large runs it is fewer. */
+const maxRunsInBatch = 32
+const maxBatchBytes = 4 * 1024 * 1024
+const batchesAhead = 2
 
 interface Run {
   shard: string
@@ -112,38 +113,51 @@ export function sectionReader(
     throw new UnreadableBlockError(cid, damages)
   }
 
-  const begin = ({ shard, from, end, blocks }: Run, places: Places, options?: AbortOptions): Promise<ReadSection>[] => {
+  const begin = async ({ shard, from, end, blocks }: Run, places: Places, options?: AbortOptions): Promise<ReadSection[]> => {
     const reading = blobs.read(shard, from, end - from, options)
-    return blocks.map(({ cid, place }) => {
-      const read = reading
-        .then((bytes) => cutOut(cid, { shard, from, bytes }, place))
-        .catch((error: unknown) => {
-          options?.signal?.throwIfAborted()
-          if (!isDamage(error)) throw error
-          return recover(cid, places.get(cid), options)
-        })
-      // A reader that leaves early never looks at what was read ahead.
-      read.catch(() => {})
-      return read
-    })
+    const readAlone = (cid: CID, error: unknown) => {
+      options?.signal?.throwIfAborted()
+      if (!isDamage(error)) throw error
+      return recover(cid, places.get(cid), options)
+    }
+    const cut = (cid: CID, place: Located, bytes: Uint8Array) =>
+      cutOut(cid, { shard, from, bytes }, place).catch((error: unknown) => readAlone(cid, error))
+    try {
+      const bytes = await reading
+      return await Promise.all(blocks.map(({ cid, place }) => cut(cid, place, bytes)))
+    } catch (error) {
+      if (error instanceof UnreadableBlockError) throw error
+      return await Promise.all(blocks.map(({ cid }) => readAlone(cid, error)))
+    }
   }
 
-  async function* read(cids: readonly CID[], places: Places, options?: AbortOptions): AsyncGenerator<ReadSection, void> {
-    const ahead: { run: Run; sections: Promise<ReadSection>[] }[] = []
-    let bytesAhead = 0
+  const beginBatch = (runs: Generator<Run, void>, places: Places, options?: AbortOptions): Promise<ReadSection[]> | undefined => {
+    const reading: Promise<ReadSection[]>[] = []
+    for (let bytes = 0; reading.length < maxRunsInBatch && bytes < maxBatchBytes; ) {
+      const next = runs.next()
+      if (next.done) break
+      reading.push(begin(next.value, places, options))
+      bytes += next.value.end - next.value.from
+    }
+    if (reading.length === 0) return undefined
+    const batch = Promise.all(reading).then((sections) => sections.flat())
+    // A reader that leaves early never looks at what was read ahead.
+    batch.catch(() => {})
+    return batch
+  }
+
+  async function* read(cids: readonly CID[], places: Places, options?: AbortOptions): AsyncGenerator<ReadSection[], void> {
+    const ahead: Promise<ReadSection[]>[] = []
     const runs = planRuns(cids, places)
-    let next = runs.next()
     for (;;) {
-      while (!next.done && ahead.length < maxRunsAhead && (ahead.length === 0 || bytesAhead < maxBytesAhead)) {
-        const run = next.value
-        ahead.push({ run, sections: begin(run, places, options) })
-        bytesAhead += run.end - run.from
-        next = runs.next()
+      while (ahead.length < batchesAhead) {
+        const batch = beginBatch(runs, places, options)
+        if (!batch) break
+        ahead.push(batch)
       }
       const first = ahead.shift()
       if (!first) return
-      for (const section of first.sections) yield await section
-      bytesAhead -= first.run.end - first.run.from
+      yield await first
     }
   }
 

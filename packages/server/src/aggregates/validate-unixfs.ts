@@ -55,11 +55,12 @@ export async function requireComplete(
   const missing = new Set(seen.missing)
   for (const { cid, parts, firstBlock, endBlock } of entries) {
     if (parts === 1) continue
-    for await (const walked of blocksOfPart(reader, cid, { first: firstBlock, end: endBlock ?? undefined }, signal)) {
-      if (!seen.has(walked.cid)) throw new BadAggregateError(`Block ${walked.cid} of ${cid} is not in it.`)
+    for await (const blocks of blocksOfPart(reader, cid, { first: firstBlock, end: endBlock ?? undefined }, signal)) {
+      const absent = blocks.find((walked) => !seen.has(walked.cid))
+      if (absent) throw new BadAggregateError(`Block ${absent.cid} of ${cid} is not in it.`)
     }
-    for await (const walked of blocksOfPart(reader, cid, { first: 0, end: undefined }, signal))
-      missing.delete(digestKey(walked.cid.multihash.bytes))
+    for await (const blocks of blocksOfPart(reader, cid, { first: 0, end: undefined }, signal))
+      for (const walked of blocks) missing.delete(digestKey(walked.cid.multihash.bytes))
   }
   if (missing.size > 0) throw new BadAggregateError(`${missing.size} blocks that are linked in it are not in it.`)
 }

@@ -37,7 +37,12 @@ interface Frame {
   places: Places | undefined
   /** Children before this one have been looked up. */
   locatedTo: number
-  nodes: Map<string, { read: ReadSection; links: readonly CID[] }>
+  nodes: Map<string, Node>
+}
+
+interface Node {
+  read: ReadSection
+  links: readonly CID[]
 }
 
 interface WalkOptions extends AbortOptions {
@@ -51,7 +56,7 @@ function hasNoLinks(cid: CID): boolean {
 
 /**
  * Walks DAGs depth first, parents before children, one root after the other, without reading leaves: the index knows their sizes. The order
- * depends on the DAGs alone, not on where their blocks lie.
+ * depends on the DAGs alone, not on where their blocks lie. Gives leaves that are neighbours together.
  *
  * @throws UnreadableBlockError for a block that is not here, or whose links cannot be read
  */
@@ -59,7 +64,7 @@ export async function* walkDags(
   reader: SectionReader,
   roots: readonly CID[],
   { enter, signal }: WalkOptions,
-): AsyncGenerator<WalkedBlock, void> {
+): AsyncGenerator<WalkedBlock[], void> {
   const stack: Frame[] = [frameOf(roots, undefined)]
   let rootIndex = 0
   const ancestors = () => stack.flatMap(({ node }) => (node ? [node] : []))
@@ -69,31 +74,44 @@ export async function* walkDags(
       stack.pop()
       continue
     }
-    const cid = frame.children[frame.at] as CID
-    if (stack.length === 1) rootIndex = frame.at
-    if (isIdentity(cid)) {
-      frame.at++
-      // Only a root: in blocks they are replaced by what they link to.
-      stack.push(frameOf(outwardLinks(cid, identityBytes(cid)) ?? [], undefined))
-      continue
-    }
     if (frame.at >= frame.locatedTo) await locate(reader, frame)
-    if (!enter(cid, rootIndex, hasNoLinks(cid))) {
-      frame.at++
-      continue
-    }
     const places = frame.places as Places
-    const place = places.get(cid)[0]
-    if (place === undefined) throw new UnreadableBlockError(cid, [])
-    const walked = { cid, length: place.length, places, rootIndex, ancestors }
-    if (hasNoLinks(cid)) {
-      frame.at++
-      yield { ...walked, read: undefined }
+    const walked = (cid: CID, length: number, read?: ReadSection): WalkedBlock => ({
+      cid,
+      length,
+      read,
+      places,
+      rootIndex,
+      ancestors,
+    })
+    const isRoots = stack.length === 1
+    const leaves: WalkedBlock[] = []
+    let absent: CID | undefined
+    let node: CID | undefined
+    for (; frame.at < frame.locatedTo && !absent && !node; frame.at++) {
+      const cid = frame.children[frame.at] as CID
+      if (isRoots) rootIndex = frame.at
+      const isLeaf = hasNoLinks(cid)
+      if (isIdentity(cid)) {
+        node = cid
+        continue
+      }
+      if (!enter(cid, rootIndex, isLeaf)) continue
+      const place = places.get(cid)[0]
+      if (place === undefined) absent = cid
+      else if (isLeaf) leaves.push(walked(cid, place.length))
+      else node = cid
+    }
+    if (leaves.length > 0) yield leaves
+    if (absent) throw new UnreadableBlockError(absent, [])
+    if (!node) continue
+    if (isIdentity(node)) {
+      // Only a root: in blocks they are replaced by what they link to.
+      stack.push(frameOf(outwardLinks(node, identityBytes(node)) ?? [], undefined))
       continue
     }
-    const { read, links } = await expand(reader, frame, cid, signal)
-    frame.at++
-    yield { ...walked, length: read.bytes.length, read }
+    const { read, links } = await expand(reader, frame, node, signal)
+    yield [walked(node, read.bytes.length, read)]
     stack.push(frameOf(links, read))
   }
 }
@@ -108,39 +126,52 @@ async function locate(reader: SectionReader, frame: Frame): Promise<void> {
   frame.locatedTo = frame.at + next.length
 }
 
-/** Reads a child that has links, and with it others like it that come soon. */
-async function expand(reader: SectionReader, frame: Frame, cid: CID, signal: AbortSignal | undefined) {
-  const name = digestKey(cid.multihash.bytes) + cid.code
+/** Reads the child before `frame.at`, which has links, and with it others like it that come soon. */
+async function expand(reader: SectionReader, frame: Frame, cid: CID, signal: AbortSignal | undefined): Promise<Node> {
+  const name = nameOf(cid)
   const known = frame.nodes.get(name)
   if (known) {
     frame.nodes.delete(name)
     return known
   }
-  const wanted: CID[] = []
+  const wanted: CID[] = [cid]
   let bytesAhead = 0
   const places = frame.places as Places
   for (let at = frame.at; at < frame.locatedTo && wanted.length < maxNodesAhead && bytesAhead < maxNodeBytesAhead; at++) {
     const child = frame.children[at] as CID
     if (hasNoLinks(child) || isIdentity(child) || !places.has(child)) continue
-    if (frame.nodes.has(digestKey(child.multihash.bytes) + child.code)) continue
     wanted.push(child)
     bytesAhead += places.get(child)[0]?.length ?? 0
   }
   frame.nodes.clear()
   try {
-    for await (const read of reader.read(wanted, places, { signal }))
-      frame.nodes.set(digestKey(read.cid.multihash.bytes) + read.cid.code, nodeOf(read))
+    await readNodes(reader, frame, wanted, signal)
   } catch (error) {
     // One of the others: it is told when its turn comes.
     if (!(error instanceof UnreadableBlockError) || error.cid.equals(cid)) throw error
   }
-  const node = frame.nodes.get(name)
+  if (!frame.nodes.has(name)) await readNodes(reader, frame, [cid], signal)
+  const node = frame.nodes.get(name) as Node
   frame.nodes.delete(name)
-  if (!node) throw new UnreadableBlockError(cid, [])
   return node
 }
 
-function nodeOf(read: ReadSection): { read: ReadSection; links: readonly CID[] } {
+async function readNodes(
+  reader: SectionReader,
+  frame: Frame,
+  cids: readonly CID[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for await (const batch of reader.read(cids, frame.places as Places, { signal })) {
+    for (const read of batch) frame.nodes.set(nameOf(read.cid), nodeOf(read))
+  }
+}
+
+function nameOf(cid: CID): string {
+  return digestKey(cid.multihash.bytes) + cid.code
+}
+
+function nodeOf(read: ReadSection): Node {
   const links = outwardLinks(read.cid, read.bytes)
   if (links === undefined)
     throw new ContentError('UNSUPPORTED_CODEC', `Block ${read.cid} is in a codec whose links cannot be read.`)
