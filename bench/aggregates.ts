@@ -6,7 +6,6 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { sql } from 'kysely'
 import pino from 'pino'
 import { carCid, encodeCarHeader, encodeSectionPrefix } from '../packages/content/src/car/encode.ts'
 import { rawCid } from '../packages/content/src/hash/cid.ts'
@@ -55,7 +54,7 @@ async function measure(what: string, fill: (service: Service) => Promise<void>):
     await using service = await openService({ config: parseConfig(env), log: pino({ level: 'error' }), mode: 'server' })
     await createUser(service, { email: 'bench@example.com' })
     await fill(service)
-    await sql`vacuum analyze`.execute(service.database.kysely)
+    await service.database.pool.query('vacuum analyze')
     const readMs = await readAll(join(dataDir, 'blobs'))
     const { steps, idleBytes, peakBytes } = await runSteps(env)
     const speed = mib(steps.bytes / ((steps.buildMs + steps.validateMs) / 1000))
@@ -153,8 +152,9 @@ async function* randomFile(bytes: number): AsyncGenerator<Uint8Array> {
 
 async function enter({ database }: Service, contents: readonly NewContent[]): Promise<void> {
   await insertContents(database, contents)
-  await sql`
-    insert into upload (user_id, content_id, source_cid, type, mime_type, name, scope)
-    select (select id from "user" limit 1), id, encode(cid, 'hex'), 'Blob', '', 'bench', 'bench' from content
-    where cid = any(${contents.map(({ cid }) => cid.bytes)}::bytea[])`.execute(database.kysely)
+  await database.pool.query(
+    `insert into upload (user_id, content_id, source_cid, type, mime_type, name, scope)
+     select (select id from "user" limit 1), id, encode(cid, 'hex'), 'Blob', '', 'bench', 'bench' from content where cid = any($1::bytea[])`,
+    [contents.map(({ cid }) => cid.bytes)],
+  )
 }

@@ -6,6 +6,7 @@ import { keyRoutes } from './accounts/routes.ts'
 import { accountRoutes } from './accounts/sign-in/routes.ts'
 import { openUcans } from './accounts/ucan.ts'
 import { userRoutes } from './accounts/user-routes.ts'
+import { aggregateAdminRoutes } from './aggregates/admin-routes.ts'
 import { aggregatePieces } from './aggregates/aggregate-pieces.ts'
 import type { GatewayConfig } from './gateway/config.ts'
 import { gatewayRoutes, gatewayUrl } from './gateway/routes.ts'
@@ -155,8 +156,7 @@ export async function createApp(
   await app.register(metrics)
   await app.register(healthRoutes({ ...service, build, peerTrouble }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })
-  await app.register(accountRoutes({ ...service, health: () => checkComponents({ ...service, peerTrouble }) }), {
-    prefix: '/account',
-  })
+  const health = () => checkComponents({ ...service, peerTrouble })
+  await app.register(accountRoutes({ ...service, health }, [aggregateAdminRoutes(service)]), { prefix: '/account' })
   return app as unknown as FastifyInstance
 }

@@ -7,6 +7,7 @@ export function addOperatorCommands(program: Command): void {
   program.command('keys').description('create, import, list and revoke API keys').helpOption(false)
   program.command('index').description('rebuild the block index from the shards, or check it').helpOption(false)
   program.command('pins').description('who keeps what, and trying again what failed').helpOption(false)
+  program.command('aggregates').description('what uploads are packed into for Filecoin').helpOption(false)
   program.command('announcements').description('what the IPFS network is told of: the queue, and retrying').helpOption(false)
   program.command('pieces').description('make links under which storage providers download pieces').helpOption(false)
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addAggregates } from './aggregates-command.ts'
 import { addAnnouncements } from './announcements-command.ts'
 import type { Context } from './context.ts'
 import { addIndex } from './index-command.ts'
@@ -15,6 +16,7 @@ export function createProgram(context: Context): Command {
     .helpOption('-h, --help', 'show help')
     .showSuggestionAfterError()
     .exitOverride()
-  for (const add of [addUsers, addKeys, addIndex, addPins, addAnnouncements, addPieces]) add(program, context)
+  const parts = [addUsers, addKeys, addIndex, addPins, addAnnouncements, addPieces, addAggregates]
+  for (const add of parts) add(program, context)
   return program
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { KeepsakeError } from '../../errors.ts'
 import { replyError } from '../../http/reply-error.ts'
 import { adminUserRoutes } from '../admin-routes.ts'
@@ -19,9 +19,9 @@ const maxBodyBytes = 64 * 1024
 
 /**
  * The account API, below `/account`: for the website's own pages, with a session in a cookie. It answers no other origin: there is no CORS
- * here, so a browser asks before it calls and is told no.
+ * here, so a browser asks before it calls and is told no. `laterParts`: what parts of the flow that come later have for administrators.
  */
-export function accountRoutes(given: Omit<AdminSystemComponents, 'attempts'>) {
+export function accountRoutes(given: Omit<AdminSystemComponents, 'attempts'>, laterParts: readonly FastifyPluginAsync[] = []) {
   const components: AdminSystemComponents = { ...given, attempts: countAttempts(given) }
   return async (app: FastifyInstance): Promise<void> => {
     app.decorateRequest('caller', null)
@@ -41,5 +41,6 @@ export function accountRoutes(given: Omit<AdminSystemComponents, 'attempts'>) {
       await app.register(routes(components))
     await app.register(adminUserRoutes(components), { prefix: '/admin' })
     await app.register(adminSystemRoutes(components), { prefix: '/admin' })
+    for (const routes of laterParts) await app.register(routes, { prefix: '/admin' })
   }
 }
