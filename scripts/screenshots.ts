@@ -120,6 +120,17 @@ const shots: Shot[] = [
   },
   { name: 'token', path: '/upload/nft', as: 'admin' },
   {
+    name: 'pins',
+    path: '/pins',
+    as: 'admin',
+    prepare: async (page) => {
+      await page.getByLabel('CID', { exact: true }).fill('bafkreidvbhs33ighmljlvr7zbv2ywwzcmp5adtf4kqvlly67cy56bdtmve')
+      await page.getByLabel('Name').fill('A painting')
+      await page.getByRole('button', { name: 'Pin it' }).click()
+      await page.getByRole('heading', { name: 'A painting' }).first().waitFor()
+    },
+  },
+  {
     name: 'token-filled',
     path: '/upload/nft',
     as: 'admin',

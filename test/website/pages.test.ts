@@ -18,7 +18,7 @@ interface Violation {
 
 const missingPage = '/nowhere'
 const publicPages = ['/', '/sign-in', '/sign-in/link', '/set-up', '/docs', '/stats', '/terms', missingPage]
-const ownPages = ['/', '/files', '/upload', '/keys', '/settings', '/admin', '/admin/users/1']
+const ownPages = ['/', '/files', '/upload', '/pins', '/keys', '/settings', '/admin', '/admin/users/1']
 const documents = ['faq', 'journey-of-a-file', 'limits', 'operating', 'signing-in', 'performance', 'configuration']
 
 describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () => {

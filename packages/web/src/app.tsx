@@ -24,6 +24,7 @@ const FilesPage = lazy(() => import('./files/files-page.tsx'))
 const FilePage = lazy(() => import('./file-page/file-page.tsx'))
 const UploadPage = lazy(() => import('./upload/upload-page.tsx'))
 const TokenPage = lazy(() => import('./token-form/token-page.tsx'))
+const PinsPage = lazy(() => import('./pins/pins-page.tsx'))
 const SetUpPage = lazy(() => import('./sign-in/set-up-page.tsx'))
 
 export function App() {
@@ -49,6 +50,7 @@ export function App() {
               <Route path={paths.file} component={FilePage} />
               <Route path={paths.upload} component={UploadPage} />
               <Route path={paths.token} component={TokenPage} />
+              <Route path={paths.pins} component={PinsPage} />
               <Route component={NotFound} />
             </Switch>
           </Guarded>

@@ -11,7 +11,8 @@ export interface CallOptions {
 interface Envelope {
   ok?: boolean
   value?: unknown
-  error?: { code?: string; message?: string }
+  /** `reason` and `details` in the Pinning Service API. */
+  error?: { code?: string; message?: string; reason?: string; details?: string }
 }
 
 /** What every call that changes something carries; forms of other sites cannot send it. The server asks for it. */
@@ -52,6 +53,8 @@ async function send(path: string, init: RequestInit): Promise<Response> {
 
 async function readEnvelope(response: Response): Promise<Envelope> {
   const text = await response.text()
+  // Accepted, and nothing to say.
+  if (text === '' && response.ok) return {}
   try {
     return JSON.parse(text) as Envelope
   } catch {
@@ -63,11 +66,12 @@ async function readEnvelope(response: Response): Promise<Envelope> {
 /** The failure an answer tells of. */
 export function failureOf(response: Pick<Response, 'status'>, { error }: Envelope): CallFailure {
   // The API tells programs to send a key; these pages send none.
-  if (error?.code === 'EXPECTED_BEARER_STRING' || error?.code === 'ERROR_NOT_SIGNED_IN')
+  const code = error?.code ?? error?.reason
+  if (code === 'EXPECTED_BEARER_STRING' || code === 'ERROR_NOT_SIGNED_IN' || code === 'UNAUTHORIZED')
     return new CallFailure('ERROR_NOT_SIGNED_IN', response.status, 'You are not signed in any more.')
   const fallback =
     response.status >= 500
       ? 'The server has a problem of its own. Try again in a moment.'
       : `The server refused this (status ${response.status}).`
-  return new CallFailure(error?.code ?? 'UNREADABLE', response.status, error?.message ?? fallback)
+  return new CallFailure(code ?? 'UNREADABLE', response.status, error?.message ?? error?.details ?? fallback)
 }

@@ -25,6 +25,11 @@ export const catalog: readonly DocsPage[] = [
     title: 'Why can nobody find my CID?',
     about: 'What stands between a CID and those who look for it, and what to do.',
   },
+  {
+    name: 'pinning',
+    title: 'Pins by CID',
+    about: 'Have what is on IPFS already fetched and kept: with Kubo, the command, or over HTTP.',
+  },
   { name: 'signing-in', title: 'Signing in', about: 'How people come in, and what keeps others out.' },
   { name: 'performance', title: 'Performance', about: 'What was measured, and where the time goes.' },
   { name: 'configuration', title: 'Configuration', about: 'Every setting of a server.' },

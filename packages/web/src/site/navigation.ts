@@ -15,6 +15,7 @@ export const publicNav: readonly NavItem[] = [
 export const signedInNav: readonly NavItem[] = [
   { to: paths.files, text: 'Files' },
   { to: paths.upload, text: 'Upload' },
+  { to: paths.pins, text: 'Pins' },
   { to: paths.keys, text: 'API keys' },
 ]
 

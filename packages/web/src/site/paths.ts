@@ -17,6 +17,7 @@ export const paths = {
   file: '/files/:cid',
   upload: '/upload',
   token: '/upload/nft',
+  pins: '/pins',
 } as const
 
 /**
@@ -39,4 +40,5 @@ export const servedPaths: readonly string[] = [
   paths.file,
   paths.upload,
   paths.token,
+  paths.pins,
 ]
