@@ -35,7 +35,10 @@ describe.skipIf(!startsServers)('the page on pins by CID', () => {
     const [commands, added, listed] = outputs as [string, string, string]
     expect(commands.match(/[0-9a-f-]{36}/g)?.length).toBeGreaterThanOrEqual(2)
     const { requestid } = JSON.parse(added) as { requestid: string }
-    expect(JSON.parse(listed)).toMatchObject({ count: 1, results: [{ requestid, pin: { name: 'Art', meta: { artist: 'Ada' } } }] })
+    expect(JSON.parse(listed)).toMatchObject({
+      count: 1,
+      results: [{ requestid, pin: { name: 'Art', meta: { artist: 'Ada' } } }],
+    })
   })
 
   it.skipIf(!program)('has examples for Kubo that work', async () => {
@@ -46,7 +49,10 @@ describe.skipIf(!startsServers)('the page on pins by CID', () => {
     const [code = ''] = examples('ipfs')
     const outputs: string[] = []
     for (const line of code.trim().split('\n')) {
-      const args = line.replace(/\bKEY\b/, key).replace(/\bCID\b/, cid).split(' ')
+      const args = line
+        .replace(/\bKEY\b/, key)
+        .replace(/\bCID\b/, cid)
+        .split(' ')
       expect(args.shift()).toBe('ipfs')
       outputs.push(await node.ipfs(...args))
     }
