@@ -2,7 +2,7 @@ import type { RemotePin, RemotePinResults, RemotePinStatus } from '@keepsake/api
 import { callWhole } from '../api/call.ts'
 
 /** Requests on a page of the list. */
-export const pageSize = 50
+const pageSize = 50
 
 const everyStatus = 'queued,pinning,pinned,failed'
 
