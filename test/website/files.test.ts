@@ -265,7 +265,7 @@ describe.skipIf(!hasBrowser())('the pages of files', () => {
     expect(await seriousViolations(page)).toEqual([])
     expect(await send([...root, ...leaves.slice(1)])).toBe(200)
     // Sooner than it would be seen by looking again.
-    await page.getByText('This server keeps it').waitFor({ timeout: 5_000 })
+    await page.getByText('It is kept here').waitFor({ timeout: 5_000 })
     await page.goto('/files/bafkreiaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')
     await page.getByText('You have no file with this CID').waitFor()
   })

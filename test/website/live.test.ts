@@ -50,7 +50,7 @@ test.skipIf(!hasBrowser())(
     stack.use(second)
     await page.getByText('Live', { exact: true }).waitFor({ timeout: 45_000 })
     await send([late])
-    await page.getByText('This server keeps it').waitFor({ timeout: 5_000 })
+    await page.getByText('It is kept here').waitFor({ timeout: 5_000 })
     expect(await page.locator('.fact-waiting').count()).toBe(0)
     // The page was never loaded again.
     expect(await page.evaluate(() => performance.getEntriesByType('navigation').length)).toBe(1)

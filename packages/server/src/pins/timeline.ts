@@ -1,12 +1,10 @@
 import type { TimelineStep } from '@keepsake/api/timeline.ts'
-import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import type { TimelineSource } from '../uploads/timeline.ts'
 import type { PinReading } from './read-pins.ts'
 import { readPins } from './read-pins.ts'
 
 interface Components {
-  config: Pick<Config, 'PUBLIC_URL'>
   database: Db
 }
 
@@ -19,10 +17,10 @@ const keepers: Record<string, string> = {
 }
 
 /** Who keeps a content, one step for each. */
-export function pinTimeline({ config, database }: Components): TimelineSource {
-  return async ({ contentId, cid, completeAt, receivedAt }) => {
+export function pinTimeline({ database }: Components): TimelineSource {
+  return async ({ contentId, cid, completeAt, receivedAt, origin }) => {
     const pins = await readPins(database, contentId)
-    return pins.map((pin) => stepOf(pin, { cid: cid.toString(), completeAt, receivedAt, origin: config.PUBLIC_URL }))
+    return pins.map((pin) => stepOf(pin, { cid: cid.toString(), completeAt, receivedAt, origin }))
   }
 }
 
@@ -76,7 +74,7 @@ function stepOf(pin: PinReading, subject: Subject): TimelineStep {
   }
 }
 
-function hereStep({ completeAt, receivedAt }: Subject): TimelineStep {
+function hereStep({ cid, completeAt, receivedAt, origin }: Subject): TimelineStep {
   const step = { step: 'pinned:embedded', evidence: [], checks: [] }
   if (!completeAt) {
     return {
@@ -93,6 +91,7 @@ function hereStep({ completeAt, receivedAt }: Subject): TimelineStep {
     title: 'Pinned by this server',
     text: 'It is kept here, and served by its CID, until you delete it.',
     at: completeAt.toISOString(),
+    checks: [{ tells: 'The same status for anybody, without an account.', command: `curl ${origin}/api/check/${cid}` }],
   }
 }
 

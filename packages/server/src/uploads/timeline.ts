@@ -49,7 +49,7 @@ const maxEvidence = 20
 export function uploadTimeline({ database }: Components): TimelineSource {
   return async ({ userId, cid, origin }) => {
     const row = await findUpload(database, userId, cid.toString())
-    return row ? [received(row), verified(row), completed(row, origin), keptHere(row, origin)] : []
+    return row ? [received(row), verified(row), completed(row, origin)] : []
   }
 }
 
@@ -115,21 +115,6 @@ function fetching({ type, sourceCid: cid }: UploadRow, origin: string): Verifica
     command: `curl --location '${origin}/ipfs/${cid}?format=car' --output content.car\nnpx ipfs-car unpack content.car --root ${cid} --output content`,
   }
   return [own, other]
-}
-
-function keptHere({ completeAt, createdAt, sourceCid }: UploadRow, origin: string): TimelineStep {
-  const step = { step: 'pinned:embedded', title: 'Pinned here', evidence: [] }
-  if (completeAt === null) {
-    const text = 'When it is complete, this server pins it by itself.'
-    return { ...step, state: 'waiting', text, since: createdAt.toISOString(), checks: [] }
-  }
-  return {
-    ...step,
-    state: 'done',
-    text: 'This server keeps it, and serves it by its CID, until you delete it.',
-    at: completeAt.toISOString(),
-    checks: [{ tells: 'The same status for anybody, without an account.', command: `curl ${origin}/api/check/${sourceCid}` }],
-  }
 }
 
 function incomplete({ createdAt, missingBlocks, missingCids, obstacle }: UploadRow): TimelineStep {
