@@ -174,7 +174,9 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
     const days = page.getByRole('region', { name: 'Numbers by day' }).getByRole('row')
     expect(await days.count()).toBe(15)
     expect(await days.nth(1).textContent()).toContain(new Date().toISOString().slice(0, 10))
-    expect(await page.locator('canvas').count()).toBe(3)
+    expect(await page.locator('canvas').count()).toBe(5)
+    const pins = page.getByRole('region', { name: 'Pins today, by who keeps them', exact: true })
+    expect(await pins.getByRole('row', { name: /^This server/ }).textContent()).toMatch(/This server0\d+\d+0$/)
   })
 
   it('say what to do when the server cannot be reached, and go on when it can again', async () => {

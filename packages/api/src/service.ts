@@ -37,6 +37,11 @@ export const StatsHistory = Type.Object(
         uploads: byType,
         storedBytes: Type.Integer({ description: 'Of the shards kept today: those that came until the end of this day.' }),
         users: Type.Integer({ description: 'Accounts of today that were there at the end of this day.' }),
+        pinned: Type.Integer({ description: 'Contents of today that were complete here at the end of this day.' }),
+        pinnedElsewhere: Type.Integer({
+          description: 'Pins at other keepers that were true at the end of this day and are today.',
+        }),
+        pieces: Type.Integer({ description: 'Pieces for Filecoin that were built and validated by the end of this day.' }),
       }),
       { description: 'The oldest first, none left out, up to today; 14 to 366.' },
     ),
@@ -46,6 +51,25 @@ export const StatsHistory = Type.Object(
         incomplete: Type.Integer({ description: 'Blocks are missing.' }),
       },
       { description: 'What is held today, each content once.' },
+    ),
+    pins: Type.Array(
+      Type.Object({
+        backend: Type.String({ examples: ['embedded', 'cluster'] }),
+        queued: Type.Integer(),
+        pinning: Type.Integer(),
+        pinned: Type.Integer(),
+        failed: Type.Integer(),
+      }),
+      { description: 'Contents by who keeps them and how far that is; `embedded` is this server.' },
+    ),
+    pieces: Type.Object(
+      {
+        collecting: Type.Integer(),
+        building: Type.Integer({ description: 'Being built or validated.' }),
+        built: Type.Integer({ description: 'Ready to be taken by storage providers.' }),
+        failed: Type.Integer(),
+      },
+      { description: 'Pieces for Filecoin, by state.' },
     ),
   },
   { title: 'StatsHistory' },

@@ -9,6 +9,11 @@ const shortestDays = 14
 /** Everything is counted anew for it, so it is not counted for everybody who looks. */
 const freshMs = 60_000
 
+/** Somebody wants the content here: by an upload or by a pin. */
+const isHeld = sql`(
+  exists (select from upload u where u.content_id = content.id and u.deleted_at is null)
+  or exists (select from pin_request r where r.content_id = content.id and r.released_at is null))`
+
 type Day = StatsHistory['days'][number]
 type UploadType = keyof Day['uploads']
 
@@ -30,35 +35,46 @@ export function statsHistory({ database }: { database: Db }): () => Promise<Stat
 const dayOf = (instant: Date) => instant.toISOString().slice(0, 10)
 
 async function readHistory(db: Db, now: Date): Promise<StatsHistory> {
-  const [uploads, shards, users, contents] = await Promise.all([
+  const [uploads, shards, users, contents, pinned, elsewhere, built, pins, pieces] = await Promise.all([
     countUploads(db),
-    sumByDay(db, sql`select created_at, size_bytes as amount from shard`),
-    sumByDay(db, sql`select created_at, 1 as amount from "user" where deleted_at is null`),
+    sumByDay(db, sql`select created_at as at, size_bytes as amount from shard`),
+    sumByDay(db, sql`select created_at as at, 1 as amount from "user" where deleted_at is null`),
     countContents(db),
+    sumByDay(db, sql`select complete_at as at, 1 as amount from content where complete_at is not null and ${isHeld}`),
+    sumByDay(db, sql`select since as at, 1 as amount from pin where status = 'pinned' and backend <> 'embedded'`),
+    sumByDay(db, sql`select built_at as at, 1 as amount from aggregate where state = 'built'`),
+    countPins(db),
+    countPieces(db),
   ])
   const today = Date.parse(dayOf(now))
   const came = [uploads[0]?.day, shards[0]?.day, users[0]?.day].flatMap((day) => (day === undefined ? [] : [Date.parse(day)]))
   const first = Math.max(Math.min(today - (shortestDays - 1) * dayMs, ...came), today - (longestDays - 1) * dayMs)
+  const until = {
+    storedBytes: runningTotal(shards),
+    users: runningTotal(users),
+    pinned: runningTotal(pinned),
+    pinnedElsewhere: runningTotal(elsewhere),
+    pieces: runningTotal(built),
+  }
   const days: Day[] = []
-  const storedUntil = runningTotal(shards)
-  const usersUntil = runningTotal(users)
   for (let at = first; at <= today; at += dayMs) {
     const day = dayOf(new Date(at))
-    const ofDay = (type: UploadType) => uploads.find((row) => row.day === day && row.type === type)?.count ?? 0
     days.push({
       day,
-      uploads: {
-        Blob: ofDay('Blob'),
-        Car: ofDay('Car'),
-        Multipart: ofDay('Multipart'),
-        Nft: ofDay('Nft'),
-        Remote: ofDay('Remote'),
-      },
-      storedBytes: storedUntil(day),
-      users: usersUntil(day),
+      uploads: uploadsOf(uploads, day),
+      storedBytes: until.storedBytes(day),
+      users: until.users(day),
+      pinned: until.pinned(day),
+      pinnedElsewhere: until.pinnedElsewhere(day),
+      pieces: until.pieces(day),
     })
   }
-  return { days, contents }
+  return { days, contents, pins, pieces }
+}
+
+function uploadsOf(uploads: Awaited<ReturnType<typeof countUploads>>, day: string): Day['uploads'] {
+  const of = (type: UploadType) => uploads.find((row) => row.day === day && row.type === type)?.count ?? 0
+  return { Blob: of('Blob'), Car: of('Car'), Multipart: of('Multipart'), Nft: of('Nft'), Remote: of('Remote') }
 }
 
 interface DaySum {
@@ -78,7 +94,7 @@ function runningTotal(rows: readonly DaySum[]): (day: string) => number {
 
 async function sumByDay({ kysely }: Db, source: ReturnType<typeof sql>): Promise<DaySum[]> {
   const { rows } = await sql<DaySum>`
-    select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as day, sum(amount)::bigint as amount
+    select to_char(at at time zone 'UTC', 'YYYY-MM-DD') as day, sum(amount)::bigint as amount
     from (${source}) as source group by 1 order by 1`.execute(kysely)
   return rows
 }
@@ -94,6 +110,29 @@ async function countUploads({ kysely }: Db): Promise<{ day: string; type: Upload
 async function countContents({ kysely }: Db): Promise<StatsHistory['contents']> {
   const { rows } = await sql<StatsHistory['contents']>`
     select count(*) filter (where complete_at is not null) as complete, count(*) filter (where complete_at is null) as incomplete
-    from content where exists (select from upload where content_id = content.id and deleted_at is null)`.execute(kysely)
+    from content where ${isHeld}`.execute(kysely)
   return rows[0] as StatsHistory['contents']
+}
+
+/** Our own shards need no rows: a content is pinned there when it is complete, unless an audit found something wrong. */
+async function countPins({ kysely }: Db): Promise<StatsHistory['pins']> {
+  const { rows } = await sql<StatsHistory['pins'][number]>`
+    with own as (
+      select coalesce(p.status, case when content.complete_at is null then 'pinning' else 'pinned' end) as status
+      from content left join pin p on p.content_id = content.id and p.backend = 'embedded' where ${isHeld}
+    ), every as (
+      select 'embedded' as backend, status from own union all select backend, status from pin where backend <> 'embedded'
+    )
+    select backend, count(*) filter (where status = 'queued') as queued, count(*) filter (where status = 'pinning') as pinning,
+      count(*) filter (where status = 'pinned') as pinned, count(*) filter (where status = 'failed') as failed
+    from every group by backend order by backend <> 'embedded', backend`.execute(kysely)
+  return rows
+}
+
+async function countPieces({ kysely }: Db): Promise<StatsHistory['pieces']> {
+  const { rows } = await sql<StatsHistory['pieces']>`
+    select count(*) filter (where state = 'collecting') as collecting, count(*) filter (where state in ('building', 'validating')) as building,
+      count(*) filter (where state = 'built') as built, count(*) filter (where state = 'failed') as failed
+    from aggregate`.execute(kysely)
+  return rows[0] as StatsHistory['pieces']
 }

@@ -19,6 +19,9 @@ export function DaysTable({ days }: { days: StatsHistory['days'] }) {
                 </th>
               ))}
               <th scope="col">Stored</th>
+              <th scope="col">Pinned here</th>
+              <th scope="col">Pins elsewhere</th>
+              <th scope="col">Pieces</th>
               <th scope="col">Accounts</th>
             </tr>
           </thead>
@@ -30,6 +33,9 @@ export function DaysTable({ days }: { days: StatsHistory['days'] }) {
                   <td key={type}>{formatCount(day.uploads[type])}</td>
                 ))}
                 <td>{formatBytes(day.storedBytes)}</td>
+                <td>{formatCount(day.pinned)}</td>
+                <td>{formatCount(day.pinnedElsewhere)}</td>
+                <td>{formatCount(day.pieces)}</td>
                 <td>{formatCount(day.users)}</td>
               </tr>
             ))}

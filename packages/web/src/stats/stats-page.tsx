@@ -1,5 +1,5 @@
 import type { StatsHistory } from '@keepsake/api/service.ts'
-import { useCallback, useMemo, useState } from 'react'
+import { type ReactNode, useCallback, useMemo, useState } from 'react'
 import { call } from '../api/call.ts'
 import { useResource } from '../api/use-resource.ts'
 import { SelectField } from '../ui/field.tsx'
@@ -9,6 +9,7 @@ import { Page } from '../ui/page.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { byteSteps, Chart, countSteps, type Series } from './chart.tsx'
 import { DaysTable } from './days-table.tsx'
+import { PieceStates, PinStates } from './states.tsx'
 import { uploadTypes } from './upload-types.ts'
 
 export default function StatsPage() {
@@ -25,35 +26,88 @@ export default function StatsPage() {
   )
 }
 
-function Figures({ history: { days: all, contents } }: { history: StatsHistory }) {
+type Days = StatsHistory['days']
+
+interface Plot {
+  id: string
+  title: string
+  /** What it shows, for whoever does not see it. */
+  label: (days: Days) => string
+  seriesOf: (days: Days) => Series[]
+  format: (value: number) => string
+  steps: number[]
+}
+
+const last = (days: Days, of: (day: Days[number]) => number) => of(days.at(-1) as Days[number])
+
+function one(label: string, colour: Series['colour'], of: (day: Days[number]) => number) {
+  return (days: Days): Series[] => [{ label, colour, values: days.map(of) }]
+}
+
+function countUploads(days: Days): number {
+  return days.reduce((sum, day) => sum + uploadTypes.reduce((of, { type }) => of + day.uploads[type], 0), 0)
+}
+
+const uploads: Plot = {
+  id: 'uploads',
+  title: 'Uploads a day, by type',
+  label: (days) => `Uploads a day by type, ${formatCount(countUploads(days))} in all`,
+  seriesOf: (days) =>
+    uploadTypes.map(({ type, label, colour, dash }) => ({ label, colour, dash, values: days.map((day) => day.uploads[type]) })),
+  format: formatCount,
+  steps: countSteps,
+}
+
+const bytes: Plot = {
+  id: 'bytes',
+  title: 'Bytes stored',
+  label: (days) => `Bytes stored, ${formatBytes(last(days, (day) => day.storedBytes))} today`,
+  seriesOf: one('Bytes stored', 'verdigris', (day) => day.storedBytes),
+  format: formatBytes,
+  steps: byteSteps,
+}
+
+const pinned: Plot = {
+  id: 'pins',
+  title: 'Pinned',
+  label: (days) =>
+    `Contents pinned, ${formatCount(last(days, (day) => day.pinned))} here and ${formatCount(last(days, (day) => day.pinnedElsewhere))} elsewhere today`,
+  seriesOf: (days) => [
+    { label: 'Here', colour: 'verdigris', values: days.map((day) => day.pinned) },
+    { label: 'Elsewhere', colour: 'copper', dash: [10, 4], values: days.map((day) => day.pinnedElsewhere) },
+  ],
+  format: formatCount,
+  steps: countSteps,
+}
+
+const built: Plot = {
+  id: 'pieces',
+  title: 'Pieces for Filecoin',
+  label: (days) => `Pieces that are built, ${formatCount(last(days, (day) => day.pieces))} today`,
+  seriesOf: one('Pieces', 'ink', (day) => day.pieces),
+  format: formatCount,
+  steps: countSteps,
+}
+
+const users: Plot = {
+  id: 'accounts',
+  title: 'Accounts',
+  label: (days) => `Accounts, ${formatCount(last(days, (day) => day.users))} today`,
+  seriesOf: one('Accounts', 'copper', (day) => day.users),
+  format: formatCount,
+  steps: countSteps,
+}
+
+const spans = [
+  { value: '30', text: 'The last 30 days' },
+  { value: '90', text: 'The last 90 days' },
+  { value: '366', text: 'The last year' },
+]
+
+function Figures({ history: { days: all, contents, pins, pieces } }: { history: StatsHistory }) {
   const [span, setSpan] = useState('90')
   const days = useMemo(() => all.slice(-Number(span)), [all, span])
   const today = all.at(-1)
-  const names = useMemo(() => days.map(({ day }) => day), [days])
-  const uploads = useMemo<Series[]>(
-    () =>
-      uploadTypes.map(({ type, label, colour, dash }) => ({ label, colour, dash, values: days.map((day) => day.uploads[type]) })),
-    [days],
-  )
-  const bytes = useMemo(
-    () =>
-      single(
-        'Bytes stored',
-        'verdigris',
-        days.map(({ storedBytes }) => storedBytes),
-      ),
-    [days],
-  )
-  const users = useMemo(
-    () =>
-      single(
-        'Accounts',
-        'copper',
-        days.map((day) => day.users),
-      ),
-    [days],
-  )
-  const uploaded = days.reduce((sum, day) => sum + uploadTypes.reduce((of, { type }) => of + day.uploads[type], 0), 0)
   return (
     <>
       <dl className="figures">
@@ -63,54 +117,32 @@ function Figures({ history: { days: all, contents } }: { history: StatsHistory }
         <Figure name="Accounts" value={formatCount(today?.users ?? 0)} />
       </dl>
       <div className="stats-span">
-        <SelectField
-          label="Show"
-          value={span}
-          onChange={(event) => setSpan(event.target.value)}
-          choices={[
-            { value: '30', text: 'The last 30 days' },
-            { value: '90', text: 'The last 90 days' },
-            { value: '366', text: 'The last year' },
-          ]}
-        />
+        <SelectField label="Show" value={span} onChange={(event) => setSpan(event.target.value)} choices={spans} />
       </div>
-      <section className="stats-section" aria-labelledby="uploads">
-        <h2 id="uploads">Uploads a day, by type</h2>
-        <Chart
-          label={`Uploads a day by type, ${formatCount(uploaded)} in all`}
-          days={names}
-          series={uploads}
-          format={formatCount}
-          steps={countSteps}
-        />
-      </section>
-      <section className="stats-section" aria-labelledby="bytes">
-        <h2 id="bytes">Bytes stored</h2>
-        <Chart
-          label={`Bytes stored, ${formatBytes(today?.storedBytes ?? 0)} today`}
-          days={names}
-          series={bytes}
-          format={formatBytes}
-          steps={byteSteps}
-        />
-      </section>
-      <section className="stats-section" aria-labelledby="accounts">
-        <h2 id="accounts">Accounts</h2>
-        <Chart
-          label={`Accounts, ${formatCount(today?.users ?? 0)} today`}
-          days={names}
-          series={users}
-          format={formatCount}
-          steps={countSteps}
-        />
-      </section>
+      <PlotSection plot={uploads} days={days} />
+      <PlotSection plot={bytes} days={days} />
+      <PlotSection plot={pinned} days={days}>
+        <PinStates pins={pins} />
+      </PlotSection>
+      <PlotSection plot={built} days={days}>
+        <PieceStates pieces={pieces} />
+      </PlotSection>
+      <PlotSection plot={users} days={days} />
       <DaysTable days={days} />
     </>
   )
 }
 
-function single(label: string, colour: Series['colour'], values: number[]): Series[] {
-  return [{ label, colour, values }]
+function PlotSection({ plot, days, children }: { plot: Plot; days: Days; children?: ReactNode }) {
+  const names = useMemo(() => days.map(({ day }) => day), [days])
+  const series = useMemo(() => plot.seriesOf(days), [plot, days])
+  return (
+    <section className="stats-section" aria-labelledby={plot.id}>
+      <h2 id={plot.id}>{plot.title}</h2>
+      <Chart label={plot.label(days)} days={names} series={series} format={plot.format} steps={plot.steps} />
+      {children}
+    </section>
+  )
 }
 
 function Figure({ name, value }: { name: string; value: string }) {
