@@ -23,6 +23,7 @@ import { FailureNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { PageSkeleton, Skeleton } from '../ui/skeleton.tsx'
 import { Preview } from './preview.tsx'
+import { ProofCheck } from './proof-check.tsx'
 import { Timeline } from './timeline.tsx'
 import './file-page.css'
 
@@ -129,6 +130,7 @@ function FileFacts({ file, onChanged, timeline }: FileFactsProps) {
         <div className="file-page-main">
           <Addresses file={file} kind={kind} />
           {timeline}
+          <ProofCheck cid={file.cid} />
         </div>
         <Preview file={file} kind={kind} />
       </div>
