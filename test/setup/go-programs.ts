@@ -21,6 +21,11 @@ const programs = {
     version: 'latest',
     command: 'cmd/stream-commp',
   },
+  'gateway-conformance': {
+    module: 'github.com/ipfs/gateway-conformance',
+    version: 'v0.13.2',
+    command: 'cmd/gateway-conformance',
+  },
 } as const
 
 export type GoProgram = keyof typeof programs

@@ -8,7 +8,11 @@ import { openUcans } from './accounts/ucan.ts'
 import { userRoutes } from './accounts/user-routes.ts'
 import { aggregateAdminRoutes } from './aggregates/admin-routes.ts'
 import { aggregatePieces } from './aggregates/aggregate-pieces.ts'
+import { type Config, ConfigError } from './config.ts'
 import type { GatewayConfig } from './gateway/config.ts'
+import { dnsLinks } from './gateway/names/dnslink.ts'
+import { nameRecords } from './gateway/names/records.ts'
+import { type Names, openNames } from './gateway/names/resolve.ts'
 import { gatewayRoutes, gatewayUrl } from './gateway/routes.ts'
 import { answerClientError } from './http/client-error.ts'
 import { allowOrigin, answerPreflight } from './http/cors.ts'
@@ -24,6 +28,7 @@ import { listPeers } from './network/peer-instances.ts'
 import { collectRoutes } from './openapi/document.ts'
 import { openApiRoutes } from './openapi/routes.ts'
 import { pieceRoutes } from './pieces/routes.ts'
+import { delegatedRouters } from './peer/delegated-routers.ts'
 import { openDelegates } from './pin-requests/delegates.ts'
 import { pinRequestRoutes } from './pin-requests/routes.ts'
 import { proofRoutes } from './proofs/routes.ts'
@@ -98,6 +103,21 @@ function apiRoutes(service: Service, build: BuildInfo) {
   }
 }
 
+function gatewayConfigOf({ GATEWAY_HOST: host, PUBLIC_URL, TRUST_PROXY, DNSLINK_HOSTS }: Config): GatewayConfig {
+  const siteHosts = DNSLINK_HOSTS.map((pattern) => pattern.toLowerCase())
+  return { host, trustProxy: TRUST_PROXY === 'yes', siteHosts, ownHosts: [new URL(PUBLIC_URL).hostname] }
+}
+
+/** Resolves what stands behind `/ipns/`. @throws ConfigError */
+function openGatewayNames({ config, peerControl }: Service): Names {
+  const records = nameRecords({ peer: peerControl, routers: delegatedRouters(config.DELEGATED_ROUTERS) })
+  try {
+    return openNames({ records, links: dnsLinks({ known: config.DNSLINKS, resolvers: config.DNSLINK_RESOLVERS }) })
+  } catch (error) {
+    throw new ConfigError([`DNSLINKS, DNSLINK_RESOLVERS: ${(error as Error).message}`])
+  }
+}
+
 /** The URL a request is routed by: the host may say which face is meant. */
 function routeUrl(request: IncomingMessage, gateway: GatewayConfig): string {
   const url = request.url ?? '/'
@@ -116,8 +136,7 @@ export async function createApp(
   build: BuildInfo,
   peerTrouble?: () => string | undefined,
 ): Promise<FastifyInstance> {
-  const { GATEWAY_HOST: host, TRUST_PROXY } = service.config
-  const gateway: GatewayConfig = { host, trustProxy: TRUST_PROXY === 'yes' }
+  const gateway = gatewayConfigOf(service.config)
   const app = Fastify({
     loggerInstance: service.log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -143,7 +162,7 @@ export async function createApp(
   continueOnceAccepted(app as unknown as FastifyInstance)
   closeUnusedConnections(app as unknown as FastifyInstance)
   await collectRoutes(app as unknown as FastifyInstance, { config: service.config, build })
-  await app.register(gatewayRoutes({ blocks: service.blocks, config: gateway }))
+  await app.register(gatewayRoutes({ blocks: service.blocks, names: openGatewayNames(service), config: gateway }))
   await app.register(
     routingRoutes({ blocks: service.blocks, ownPeers: ownPeersOf(service, app as unknown as FastifyInstance) }),
     {

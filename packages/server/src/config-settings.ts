@@ -26,6 +26,26 @@ export const settings = {
     description: 'Host name of the gateway. Content is then served from `<cid>.ipfs.GATEWAY_HOST`, each CID its own origin.',
     initial: undefined,
   }),
+  DNSLINK_HOSTS: list('host names', {
+    section: 'Network',
+    description:
+      'Domains whose DNSLink is served at their own address, when they lead to this server: `docs.example.org`, `*.example.org`, or `*` for all that are not the names of this server itself (then set `PUBLIC_URL`).',
+    initial: [],
+    initialText: 'none',
+  }),
+  DNSLINKS: list('like `example.org=/ipfs/bafy…`', {
+    section: 'Network',
+    description: 'DNSLinks known here and not looked up in the DNS, for private networks and tests.',
+    initial: [],
+    initialText: 'none',
+  }),
+  DNSLINK_RESOLVERS: list('`system`, addresses of DNS servers, or of DNS over HTTPS', {
+    section: 'Network',
+    description:
+      'Whom to ask for DNSLinks: the `system`, DNS servers by IP address and port, or a DNS over HTTPS service. Domains may have their own: `eth=https://dns.eth.limo/dns-query,system`.',
+    initial: ['system'],
+    initialText: '`system`',
+  }),
   TRUST_PROXY: choice(['no', 'yes'], {
     section: 'Network',
     description: 'Believe `X-Forwarded-*` headers. Only behind a reverse proxy that sets them itself.',

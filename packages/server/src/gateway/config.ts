@@ -8,6 +8,10 @@ export interface GatewayConfig {
   host: string | undefined
   /** Believe `X-Forwarded-Host` and `X-Forwarded-Proto`. Only behind a proxy that sets or removes them. */
   trustProxy: boolean
+  /** Hosts whose DNSLink is served: domains, `*.example.org`, or `*` for all that are not this server's own. None when left out. */
+  siteHosts?: readonly string[]
+  /** Names of this server that are never a site: of the website and the API. In lower case. */
+  ownHosts?: readonly string[]
 }
 
 /** Bounds of one answer. */

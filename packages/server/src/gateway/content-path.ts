@@ -1,15 +1,19 @@
 import { findCid } from '@keepsake/content/hash/cid-text.ts'
 import type { CID } from 'multiformats/cid'
 import { GatewayError } from './errors.ts'
-import type { Namespace } from './origin.ts'
+import type { Namespace, Origin } from './origin.ts'
 
 /** A path to content: a root, and names below it. */
 export interface ContentPath {
   namespace: Namespace
   /** The root as written in the URL, a CID or a name. */
   rootText: string
-  /** Of namespace `ipfs`. */
+  /** What the CID or the name stands for. */
   root: CID
+  /** Of a name: the roots it led through before, as CIDs. */
+  rootsBefore: readonly string[]
+  /** Of a name: how long what it leads to may be remembered. Undefined where the root never changes. */
+  ttlSeconds: number | undefined
   segments: string[]
   /** A slash at the end: the directory, not a redirect to it. */
   trailingSlash: boolean
@@ -17,25 +21,36 @@ export interface ContentPath {
   rest: string
 }
 
-/** Splits `/ipfs/<root>/<rest>`; the path may still be `%`-escaped. Throws 400 for what is not a content path, 501 for names. */
-export function parseContentPath(path: string): ContentPath {
+/** A content path as it is written. */
+export interface WrittenPath {
+  namespace: Namespace
+  rootText: string
+  rest: string
+}
+
+/** Splits `/ipfs/<root>/<rest>` and `/ipns/<name>/<rest>`; the path may still be `%`-escaped. Throws 400 for what is not a content path. */
+export function splitPath(path: string): WrittenPath {
   const [, namespace, rootText = '', rest = ''] = /^\/(ipfs|ipns)(?:\/([^/]*)(.*))?$/s.exec(path) ?? []
   if (namespace === undefined) throw new GatewayError(400, `invalid path "${path}": it is not below /ipfs/ or /ipns/`)
-  if (rootText === '') throw new GatewayError(400, `invalid path "${path}": a CID has to follow /${namespace}/`)
-  if (namespace === 'ipns') throw nameNotResolved(rootText)
-  return contentPathOf(rootText, rest, path)
+  if (rootText === '')
+    throw new GatewayError(400, `invalid path "${path}": a ${namespace === 'ipfs' ? 'CID' : 'name'} has to follow /${namespace}/`)
+  return { namespace: namespace as Namespace, rootText, rest }
 }
 
 /** A content path whose root came apart from the rest, as in the host of a subdomain. Throws 400 where the root is not a CID. */
 export function contentPathOf(rootText: string, rest: string, shown: string): ContentPath {
   const root = findCid(rootText)
   if (!root) throw new GatewayError(400, `invalid path "${shown}": ${JSON.stringify(rootText)} is not a CID`)
-  return { namespace: 'ipfs', rootText, root, rest, segments: segmentsOf(rest), trailingSlash: rest.endsWith('/') }
+  const found = { namespace: 'ipfs', rootsBefore: [], ttlSeconds: undefined } as const
+  return { ...found, rootText, root, rest, segments: segmentsOf(rest), trailingSlash: rest.endsWith('/') }
 }
 
-/** IPNS and DNSLink need a resolver, which this gateway does not have. */
-export function nameNotResolved(name: string): GatewayError {
-  return new GatewayError(501, `This gateway does not resolve names: ${JSON.stringify(name)} is not a CID. Ask for /ipfs/<cid>.`)
+/** What paths below a root begin with: nothing where the host is the root's own. */
+export function prefixOf(
+  { namespace, rootText }: Pick<ContentPath, 'namespace' | 'rootText'>,
+  origin: Pick<Origin, 'kind'>,
+): string {
+  return origin.kind === 'subdomain' ? '' : `/${namespace}/${rootText}`
 }
 
 /**

@@ -5,7 +5,7 @@ import { findInDirectory, listDirectory } from '@keepsake/content/unixfs/read/di
 import { decodeUnixFs, isFile, isUnixFs } from '@keepsake/content/unixfs/read/node.ts'
 import type { Answer } from '../http/answer.ts'
 import { type ContentRequest, generated, represent } from './answer.ts'
-import { escapePath } from './content-path.ts'
+import { escapePath, prefixOf } from './content-path.ts'
 import { directoryPage, pageNumber } from './directory-page.ts'
 import { GatewayError } from './errors.ts'
 import { fileAnswer } from './file-answer.ts'
@@ -16,7 +16,7 @@ export async function directoryAnswer(blocks: BlockSource, request: ContentReque
   const { path, origin, search, signal, negotiated } = request
   if (negotiated.format === 'json' && !negotiated.orAnything) throw new GatewayError(406, 'The content is a directory, not JSON.')
   if (!path.trailingSlash) {
-    const prefix = origin.kind === 'subdomain' ? '' : `/ipfs/${path.rootText}`
+    const prefix = prefixOf(path, origin)
     return { status: 301, headers: { location: `${prefix}${escapePath(path.segments)}/${search}` }, body: undefined }
   }
   const { cid, bytes } = resolution

@@ -1,21 +1,25 @@
 import type { DirectoryEntry } from '@keepsake/content/unixfs/read/directory.ts'
 import type { ContentRequest } from './answer.ts'
 import { limits } from './config.ts'
-import { escapeName, escapePath } from './content-path.ts'
+import { escapeName, escapePath, prefixOf } from './content-path.ts'
 import { escapeHtml, pageEnd, pageStart } from './html.ts'
 
 /** What links on a page begin with. */
 interface Links {
   /** Content below the same root. */
   here: string
-  /** Content by CID: the same host, or from a subdomain its parent. */
-  byCid: string
+  /** The root, in the path that is shown. */
+  crumbs: string
+  /** Content by CID: the same host, or from a subdomain its parent; undefined where neither has a gateway. */
+  byCid: string | undefined
 }
 
 function linksOf({ origin, path }: ContentRequest): Links {
-  return origin.kind === 'subdomain'
-    ? { here: '', byCid: `//${origin.parent}/ipfs/` }
-    : { here: `/ipfs/${path.rootText}`, byCid: '/ipfs/' }
+  const here = prefixOf(path, origin)
+  if (origin.kind !== 'subdomain') return { here, crumbs: here, byCid: '/ipfs/' }
+  // A site under a domain of its own has no gateway above it; what is there by CID is there by name, too.
+  if (origin.parent === undefined) return { here, crumbs: `//${origin.host}`, byCid: undefined }
+  return { here, crumbs: `//${origin.parent}/${path.namespace}/${path.rootText}`, byCid: `//${origin.parent}/ipfs/` }
 }
 
 /** Number of the page asked for, from 1. */
@@ -33,8 +37,8 @@ export async function* directoryPage(
   entries: AsyncIterable<DirectoryEntry>,
 ): AsyncGenerator<Uint8Array> {
   const links = linksOf(request)
-  const { segments, rootText } = request.path
-  const shown = `/ipfs/${[rootText, ...segments].join('/')}`
+  const { namespace, segments, rootText } = request.path
+  const shown = `/${namespace}/${[rootText, ...segments].join('/')}`
   const folder = `${links.here}${escapePath(segments)}`
   const page = pageNumber(request)
   const skip = (page - 1) * limits.listedEntries
@@ -52,20 +56,24 @@ export async function* directoryPage(
 const tableStart =
   '<table>\n<thead><tr><th scope="col">Name</th><th scope="col" class="number">Size</th><th scope="col">CID</th></tr></thead>\n<tbody>\n'
 
-function breadcrumbs({ path }: ContentRequest, { byCid }: Links): string {
-  let target = `${byCid}${path.rootText}`
-  const crumbs = [`<a href="${escapeHtml(target)}">${escapeHtml(path.rootText)}</a>`]
+function breadcrumbs({ path, origin }: ContentRequest, links: Links): string {
+  let target = links.crumbs
+  const isRootOfHost = origin.kind === 'subdomain' && origin.parent === undefined
+  const crumbs = [`<a href="${escapeHtml(isRootOfHost ? `${target}/` : target)}">${escapeHtml(path.rootText)}</a>`]
   for (const name of path.segments) {
     target += `/${escapeName(name)}`
     crumbs.push(`<a href="${escapeHtml(target)}">${escapeHtml(name)}</a>`)
   }
-  return `/ipfs/${crumbs.join('/')}`
+  return `/${path.namespace}/${crumbs.join('/')}`
 }
 
 function entryRow({ name, cid, cumulativeSizeBytes }: DirectoryEntry, folder: string, { byCid }: Links): string {
   const link = `<a href="${escapeHtml(`${folder}/${escapeName(name)}`)}">${escapeHtml(name)}</a>`
-  const target = `${byCid}${cid}?filename=${encodeURIComponent(name.toWellFormed())}`
-  const hash = `<a class="ipfs-hash" translate="no" href="${escapeHtml(target)}">${cid}</a>`
+  const target = byCid && `${byCid}${cid}?filename=${encodeURIComponent(name.toWellFormed())}`
+  const hash =
+    target === undefined
+      ? `<span class="ipfs-hash" translate="no">${cid}</span>`
+      : `<a class="ipfs-hash" translate="no" href="${escapeHtml(target)}">${cid}</a>`
   return row(link, formatSize(cumulativeSizeBytes), hash)
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { GatewayConfig } from './config.ts'
+import { isDomain } from './names/name.ts'
 
 export type Namespace = 'ipfs' | 'ipns'
 
@@ -13,14 +14,15 @@ export interface Origin {
    * redirected there. `shared`: any other host, where content lives beside other things and must not be able to act.
    */
   kind: 'subdomain' | 'parent' | 'shared'
-  /** Of a `subdomain`: what stands before the host of the gateway, as written (an old CID is told from a wrong one by its case). */
+  /**
+   * Of a `subdomain`: what stands before the host of the gateway, as written (an old CID is told from a wrong one by its case); or the whole host
+   * where that is a domain whose DNSLink is served.
+   */
   label: string | undefined
   namespace: Namespace | undefined
-  /** Of a `subdomain`: the host and port of the gateway below which it lies. */
+  /** Of a `subdomain`: the host and port of the gateway below which it lies; undefined for a domain with a DNSLink. */
   parent: string | undefined
 }
-
-const subdomainPattern = /^([^.]*)\.(ipfs|ipns)\.(.+)$/i
 
 /** Reads the origin of a request. `url` is the request target, which names the host itself when the client speaks to a proxy. */
 export function originOf(headers: IncomingHttpHeaders, url: string, config: GatewayConfig): Origin {
@@ -36,9 +38,41 @@ export function originOf(headers: IncomingHttpHeaders, url: string, config: Gate
     parent: undefined,
   } as const
   if (isGatewayHost(written, config)) return { ...shared, kind: 'parent' }
-  const [, label, namespace, parent] = subdomainPattern.exec(written) ?? []
-  if (label === undefined || namespace === undefined || parent === undefined || !isGatewayHost(parent, config)) return shared
-  return { ...shared, kind: 'subdomain', label, namespace: namespace.toLowerCase() as Namespace, parent: parent.toLowerCase() }
+  const below = belowGateway(written, config)
+  if (below) return { ...shared, kind: 'subdomain', ...below }
+  if (!isSiteHost(written, config)) return shared
+  return { ...shared, kind: 'subdomain', label: hostName(written), namespace: 'ipns' }
+}
+
+/** Splits a host below one of the gateway's. Only names may have dots: a CID is one label. */
+function belowGateway(written: string, config: GatewayConfig): Pick<Origin, 'label' | 'namespace' | 'parent'> | undefined {
+  for (const { 0: between, 1: namespace, index } of written.matchAll(/\.(ipfs|ipns)\./gi)) {
+    const label = written.slice(0, index)
+    const parent = written.slice(index + between.length)
+    const kind = (namespace as string).toLowerCase() as Namespace
+    if (isGatewayHost(parent, config) && (kind === 'ipns' || !label.includes('.')))
+      return { label, namespace: kind, parent: parent.toLowerCase() }
+  }
+  return undefined
+}
+
+/** A domain that is a site of its own: set so, and none of this server's own names. */
+function isSiteHost(written: string, { host, siteHosts = [], ownHosts = [] }: GatewayConfig): boolean {
+  if (siteHosts.length === 0) return false
+  const name = hostName(written)
+  if (!isDomain(name)) return false
+  const own = host === undefined ? ownHosts : [...ownHosts, host.toLowerCase()]
+  // `api.` is another name of ours; what lies below the gateway's host and is no subdomain of content is nothing.
+  if (own.some((one) => name === one || name === `api.${one}`) || (host !== undefined && name.endsWith(`.${host.toLowerCase()}`)))
+    return false
+  return siteHosts.some(
+    (pattern) => pattern === '*' || pattern === name || (pattern.startsWith('*.') && name.endsWith(pattern.slice(1))),
+  )
+}
+
+/** A host without port, in lower case. */
+function hostName(written: string): string {
+  return written.replace(/\.?(:\d+)?$/, '').toLowerCase()
 }
 
 function first(header: string | string[] | undefined): string | undefined {
@@ -47,7 +81,7 @@ function first(header: string | string[] | undefined): string | undefined {
 }
 
 function isGatewayHost(written: string, config: GatewayConfig): boolean {
-  const host = written.replace(/\.?(:\d+)?$/, '').toLowerCase()
+  const host = hostName(written)
   return host === 'localhost' || (config.host !== undefined && host === config.host.toLowerCase())
 }
 

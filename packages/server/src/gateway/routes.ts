@@ -7,8 +7,11 @@ import type { ContentRequest } from './answer.ts'
 import { labelOf } from './cid-label.ts'
 import type { GatewayConfig } from './config.ts'
 import { contentAnswer } from './content-answer.ts'
-import { type ContentPath, contentPathOf, escapePath, nameNotResolved, parseContentPath } from './content-path.ts'
+import { contentPathOf, escapePath, segmentsOf, splitPath, type WrittenPath } from './content-path.ts'
 import { GatewayError, toGatewayError } from './errors.ts'
+import { mutablePath, recordAnswer } from './mutable.ts'
+import { type Name, nameInPath, nameLabel, parseName, parseNameLabel } from './names/name.ts'
+import type { Names } from './names/resolve.ts'
 import { type Origin, originOf, pathOf, subdomainRoute } from './origin.ts'
 
 export { gatewayUrl } from './origin.ts'
@@ -26,6 +29,7 @@ const everyAnswer: Readonly<Record<string, string>> = {
 
 export interface GatewayComponents {
   blocks: BlockSource
+  names: Names
   config: GatewayConfig
 }
 
@@ -33,14 +37,14 @@ export interface GatewayComponents {
  * The IPFS gateway: `/ipfs/<cid>/<path>` and, for requests that `gatewayUrl` sends there, the subdomains that belong to one root.
  * Path, Subdomain and Trustless Gateway specifications. To be registered at the root of the server, without prefix.
  */
-export function gatewayRoutes({ blocks, config }: GatewayComponents): FastifyPluginAsync {
+export function gatewayRoutes(components: GatewayComponents): FastifyPluginAsync {
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     reply.hijack()
     const { raw: response } = reply
     const leaving = new AbortController()
     response.on('close', () => leaving.abort())
     try {
-      const answer = await answerTo(blocks, config, request, leaving.signal)
+      const answer = await answerTo(components, request, leaving.signal)
       await send(response, request.method, withAlways(answer), (error) =>
         request.log.warn({ err: error }, 'a gateway answer was cut short'),
       )
@@ -79,12 +83,8 @@ async function sendError(request: FastifyRequest, { raw: response }: FastifyRepl
   await send(response, request.method, withAlways({ status: error.status, headers, body }), () => {})
 }
 
-async function answerTo(
-  blocks: BlockSource,
-  config: GatewayConfig,
-  request: FastifyRequest,
-  signal: AbortSignal,
-): Promise<Answer> {
+async function answerTo(components: GatewayComponents, request: FastifyRequest, signal: AbortSignal): Promise<Answer> {
+  const { blocks, names, config } = components
   const { method, headers } = request
   const target = request.originalUrl
   const origin = originOf(headers, target, config)
@@ -99,39 +99,75 @@ async function answerTo(
   const query = new URLSearchParams(search)
   const redirect = origin.kind === 'subdomain' ? undefined : redirectOfUri(pathname, query)
   if (redirect) return redirect
-  const path = contentPath(origin, pathname)
+  const written = writtenPath(origin, pathname)
   const negotiated = negotiate(query.get('format'), headers.accept)
-  const moved = redirectToOrigin(origin, path, search, negotiated.format)
+  const { name } = written
+  const root = name ? undefined : contentPathOf(written.rootText, written.rest, pathname)
+  const moved = redirectToOrigin(origin, written, () => (root ? labelOf(root.root) : nameLabel(name!)), search, negotiated.format)
   if (moved) return moved
   refuseServiceWorker(request, origin)
+  if (name && negotiated.format === 'ipns-record') return recordAnswer(names, name, { query, signal })
+  const path = root ?? (await mutablePath(components, name!, written.rest, signal))
   const content: ContentRequest = { method, path, query, search, headers, origin, negotiated, signal }
   return contentAnswer(blocks, content)
 }
 
-function contentPath(origin: Origin, pathname: string): ContentPath {
+/** A path as it is written, with the name where it begins with one. */
+interface NamedPath extends WrittenPath {
+  name: Name | undefined
+}
+
+function writtenPath(origin: Origin, pathname: string): NamedPath {
   if (origin.kind !== 'subdomain') {
     if (pathname.startsWith(subdomainRoute)) throw new GatewayError(404, 'Not found.')
-    return parseContentPath(pathname)
+    const path = splitPath(pathname)
+    return { ...path, name: path.namespace === 'ipns' ? parseName(decoded(path.rootText)) : undefined }
   }
-  const label = origin.label!
-  if (origin.namespace === 'ipns') throw nameNotResolved(label)
-  return contentPathOf(label, pathname, `/ipfs/${label}`)
+  const rootText = origin.label!
+  const name = origin.namespace === 'ipfs' ? undefined : parseNameLabel(rootText)
+  return { namespace: origin.namespace!, rootText, rest: pathname, name }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 /** Formats that a browser only ever saves, and that programs ask for: they need no origin of their own. */
 const inert = new Set<string | undefined>(['raw', 'car', 'ipns-record'])
 
 /**
- * Sends a browser to the origin of the root: from a path on the gateway's host, and from a subdomain that spells the CID another way.
- * Path and query are kept. (Subdomain Gateway specification, "Location".)
+ * Sends a browser to the origin of the root: from a path on the gateway's host, and from a subdomain that spells the root another way. Elsewhere a
+ * name is led to its one spelling. Path and query are kept. (Subdomain Gateway specification, "Location"; Path Gateway, "IPNS".)
  */
-function redirectToOrigin(origin: Origin, path: ContentPath, search: string, format: string | undefined): Answer | undefined {
-  if (origin.kind === 'shared' || (origin.kind === 'parent' && inert.has(format))) return undefined
-  const label = labelOf(path.root)
-  if (origin.kind === 'subdomain' && origin.label!.toLowerCase() === label) return undefined
+function redirectToOrigin(
+  origin: Origin,
+  { namespace, name, rootText, rest }: NamedPath,
+  labelOfRoot: () => string,
+  search: string,
+  format: string | undefined,
+): Answer | undefined {
+  const segments = segmentsOf(rest)
+  const below = `${escapePath(segments)}${rest.endsWith('/') || segments.length === 0 ? '/' : ''}`
+  if (origin.kind === 'shared' || (origin.kind === 'parent' && inert.has(format))) {
+    const canonical = name && nameInPath(name)
+    if (name?.kind !== 'key' || canonical === rootText) return undefined
+    return { status: 302, headers: { location: `/ipns/${canonical}${rest === '' ? '' : below}${search}` }, body: undefined }
+  }
+  const label = labelOfRoot()
+  if (origin.kind === 'subdomain') {
+    const isDotted = name?.kind === 'domain' && origin.label!.toLowerCase() === name.domain
+    if (origin.parent === undefined || isDotted || origin.label!.toLowerCase() === label) return undefined
+  }
   const host = origin.kind === 'parent' ? origin.host : origin.parent!
-  const rest = `${escapePath(path.segments)}${path.trailingSlash || path.segments.length === 0 ? '/' : ''}`
-  return { status: 301, headers: { location: `${origin.protocol}://${label}.ipfs.${host}${rest}${search}` }, body: undefined }
+  return {
+    status: 301,
+    headers: { location: `${origin.protocol}://${label}.${namespace}.${host}${below}${search}` },
+    body: undefined,
+  }
 }
 
 /** `/ipfs/?uri=ipfs://<cid>/<path>`, where browsers send links they hand over (Subdomain Gateway specification, "URI router"). */

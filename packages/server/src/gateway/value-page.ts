@@ -2,7 +2,7 @@ import { decodeValue, type Resolution, valueAsText } from '@keepsake/content/dag
 import { CID } from 'multiformats/cid'
 import type { Answer } from '../http/answer.ts'
 import { type ContentRequest, generated, represent } from './answer.ts'
-import { escapePath } from './content-path.ts'
+import { escapePath, prefixOf } from './content-path.ts'
 import { escapeHtml, pageEnd, pageHeaders, pageStart, pageVersion } from './html.ts'
 
 /** Links shown on one page. */
@@ -24,8 +24,8 @@ export function valueAnswer(request: ContentRequest, resolution: Resolution, for
 async function* valuePage(request: ContentRequest, resolution: Resolution, format: string): AsyncGenerator<Uint8Array> {
   const { path, origin } = request
   const value = decodeValue(resolution)
-  const folder = `${origin.kind === 'subdomain' ? '' : `/ipfs/${path.rootText}`}${escapePath(path.segments)}`
-  const title = `/ipfs/${[path.rootText, ...path.segments].join('/')}`
+  const folder = `${prefixOf(path, origin)}${escapePath(path.segments)}`
+  const title = `/${path.namespace}/${[path.rootText, ...path.segments].join('/')}`
   yield Buffer.from(`${pageStart(title)}<main>\n<h1>${escapeHtml(title)}</h1>\n`)
   yield Buffer.from(
     `<p>Block <code>${resolution.cid}</code> (${format}). <a href="${escapeHtml(`${folder}/`)}?format=${format}">Its bytes</a></p>\n`,

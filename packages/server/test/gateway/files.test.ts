@@ -256,7 +256,7 @@ describe('what cannot be had', () => {
       [`/ipfs/${unknown}`, 404, new RegExp(unknown)],
       [`${urlOf('dir')}/nothing/here`, 404, /"nothing"/],
       [`${urlOf('dir/small.txt')}/below`, 404, /"below"/],
-      ['/ipns/example.org/a', 501, /does not resolve names/],
+      ['/ipns/example/a', 400, /neither the key of a name nor a domain/],
       [`${urlOf('dir/small.txt')}?format=nonsense`, 400, /"nonsense"/],
     ]
     for (const [url, status, text] of cases) {

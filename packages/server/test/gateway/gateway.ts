@@ -2,6 +2,8 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { BlockSource } from '@keepsake/content/block.ts'
 import type { GatewayConfig } from '@keepsake/server/gateway/config.ts'
+import { dnsLinks } from '@keepsake/server/gateway/names/dnslink.ts'
+import { type Names, openNames } from '@keepsake/server/gateway/names/resolve.ts'
 import { gatewayRoutes, gatewayUrl } from '@keepsake/server/gateway/routes.ts'
 import fastify, { type FastifyInstance } from 'fastify'
 
@@ -26,6 +28,7 @@ export async function startGateway(
   blocks: BlockSource,
   overrides: Partial<GatewayConfig> = {},
   prepare: (app: FastifyInstance) => void = () => {},
+  names: Names = noNames(),
 ): Promise<TestGateway> {
   const config: GatewayConfig = { host: 'gateway.example', trustProxy: false, ...overrides }
   const logged: string[] = []
@@ -38,7 +41,7 @@ export async function startGateway(
   app.get('/', async () => 'the website')
   app.get('/api/secret', async () => 'the API')
   app.post('/api/secret', async () => 'the API')
-  await app.register(gatewayRoutes({ blocks, config }))
+  await app.register(gatewayRoutes({ blocks, names, config }))
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   return {
@@ -48,6 +51,14 @@ export async function startGateway(
     get: (path, headers = {}, method = 'GET') => send(port, path, headers, method),
     [Symbol.asyncDispose]: () => app.close(),
   }
+}
+
+/** Nobody has a record of any name, and no DNS server is there. */
+function noNames(): Names {
+  return openNames({
+    records: { resolveRecord: async () => undefined },
+    links: dnsLinks({ known: [], resolvers: ['127.0.0.1:9'] }),
+  })
 }
 
 /** Sends a request as it is written: `fetch` would resolve dots in the path and refuse the Host header. */
