@@ -1,4 +1,4 @@
-// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates: measures a server started for it, on loopback, with fsync on, and prints
+// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pins: measures a server started for it, on loopback, with fsync on, and prints
 // each result beside a physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
 
 import { benchAggregates } from './aggregates.ts'
@@ -7,6 +7,7 @@ import { benchCommP } from './commp.ts'
 import { benchDirectory } from './directory.ts'
 import { benchFiles } from './files.ts'
 import { benchList } from './list.ts'
+import { benchPins } from './pins.ts'
 import { benchRead } from './read.ts'
 import { benchRouting } from './routing.ts'
 import { benchSmall } from './small.ts'
@@ -23,6 +24,7 @@ const benches = {
   commp: benchCommP,
   bitswap: benchBitswap,
   aggregates: benchAggregates,
+  pins: benchPins,
 }
 
 const [name, ...args] = process.argv.slice(2)

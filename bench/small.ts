@@ -3,6 +3,7 @@ import { mkdtemp, open, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inParallel, percentile, ratio, report } from './report.ts'
+import type { Subject } from './subject.ts'
 import { callJson, startSubject } from './subject.ts'
 
 const width = 64
@@ -26,16 +27,20 @@ async function durableFiles(): Promise<number> {
   return perSecond
 }
 
+/** Stores so many random files of 1 KiB. */
+export async function storeSmall(subject: Subject, uploads: number): ReturnType<typeof inParallel> {
+  return await inParallel(uploads, width, async () => {
+    const headers = { 'content-type': 'application/json', 'content-length': 1024 }
+    await callJson(subject, { method: 'POST', path: '/api/upload', headers, body: randomBytes(1024) })
+  })
+}
+
 /** Many uploads of 1 KiB at the same time, each acknowledged only when it is durable. */
 export async function benchSmall(): Promise<void> {
   await using subject = await startSubject()
-  const store = async () => {
-    const headers = { 'content-type': 'application/json', 'content-length': 1024 }
-    await callJson(subject, { method: 'POST', path: '/api/upload', headers, body: randomBytes(1024) })
-  }
-  await inParallel(1000, width, store)
+  await storeSmall(subject, 1000)
   const limit = await durableFiles()
-  const { perSecond, samples } = await inParallel(count, width, store)
+  const { perSecond, samples } = await storeSmall(subject, count)
   report(
     `uploads of 1 KiB, ${width} at a time`,
     `${Math.round(perSecond)}/s`,

@@ -24,7 +24,7 @@ export type BackendPin = Type.Static<typeof BackendPin>
 
 const pins = Type.Array(BackendPin, { description: 'All who are to keep it, the primary one first.' })
 
-/** Where a root's pin stands with the primary keeper. */
+/** Where a root's pin stands with the primary backend. */
 export const Pin = Type.Object(
   {
     cid: Type.String(),

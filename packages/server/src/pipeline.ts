@@ -8,8 +8,8 @@
  *        │                                                                │
  *        │                                                                └─ root:complete   (or at once, when the upload brought all of it)
  *        │                                                                     ├─ announce-roots (in the peer's process)
- *        │                                                                     └─ pin-contents   hands it to every other keeper
- *        │                                                                          ├─ track-pins   until the keeper says that it is pinned
+ *        │                                                                     └─ pin-contents   hands it to every other backend
+ *        │                                                                          ├─ track-pins   until the backend says that it is pinned
  *        │                                                                          └─ retry-pins   what failed, later and later, then given up
  *        └─ upload:deleted   nothing to do at once; the collector comes by the clock
  *

@@ -31,7 +31,7 @@ async function summary(context: Context, { json }: { json?: boolean }): Promise<
   if (backends.length === 0) return tell('No server has run with this data yet.')
   const right = (title: string) => ({ title, align: 'right' as const })
   const columns = [
-    { title: 'Keeper' },
+    { title: 'Backend' },
     right('Pinned'),
     right('Pinning'),
     right('Queued'),
@@ -53,7 +53,7 @@ function rowOf({ backend, status, since, attempts, nextAttemptAt, error }: PinRe
 }
 
 const columnsOfPin = [
-  { title: 'Keeper' },
+  { title: 'Backend' },
   { title: 'Status' },
   { title: 'Since' },
   { title: 'Attempts', align: 'right' as const },
@@ -110,19 +110,19 @@ async function audit(context: Context, { json }: { json?: boolean }): Promise<vo
 }
 
 const statuses: readonly PinStatus[] = ['queued', 'pinning', 'pinned', 'failed']
-const backendOption = () => new Option('--backend <name>', 'only at this keeper').choices(backendNames)
+const backendOption = () => new Option('--backend <name>', 'only at this backend').choices(backendNames)
 
 export function addPins(program: Command, context: Context): void {
   const pins = program.command('pins').description('who keeps what, and trying again what failed')
   pins
     .command('summary', { isDefault: true })
-    .description('each keeper, how many contents it has, and whether it can be used')
+    .description('each backend, how many contents it has, and whether it can be used')
     .option('--json', 'print JSON')
     .addHelpText('after', `${dataHelp}\n\nExample:\n  $ keepsake pins`)
     .action((options: { json?: boolean }) => summary(context, options))
   pins
     .command('list')
-    .description('list pins at other keepers, with what failed and why')
+    .description('list pins at other backends, with what failed and why')
     .addOption(backendOption())
     .addOption(new Option('--status <status>', 'only with this status').choices(statuses))
     .option('--limit <n>', 'at most so many', Number, 50)
@@ -131,7 +131,7 @@ export function addPins(program: Command, context: Context): void {
     .action((options: ListOptions) => list(context, options))
   pins
     .command('show')
-    .description('where one content stands with every keeper')
+    .description('where one content stands with every backend')
     .argument('<cid>', 'its CID')
     .option('--json', 'print JSON')
     .addHelpText('after', dataHelp)
@@ -146,7 +146,7 @@ export function addPins(program: Command, context: Context): void {
     .action((cids: string[], options: { backend?: string; all?: boolean }) => retry(context, cids, options))
   pins
     .command('audit')
-    .description('check a sample of what is said to be pinned, at every keeper, now')
+    .description('check a sample of what is said to be pinned, at every backend, now')
     .option('--json', 'print JSON')
     .addHelpText('after', `\nExit code 1: something is not where it is said to be.\n${dataHelp}`)
     .action((options: { json?: boolean }) => audit(context, options))

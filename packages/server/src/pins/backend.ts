@@ -3,7 +3,7 @@ import type { CID } from 'multiformats/cid'
 import type { PinStatus } from '../database/schema.ts'
 
 export const backendNames = ['embedded', 'cluster', 'pinata', 'psa', 'kubo'] as const
-/** Another keeper of contents, as `PIN_BACKENDS` names it. */
+/** Another backend of contents, as `PIN_BACKENDS` names it. */
 export type BackendName = (typeof backendNames)[number]
 
 /** What a backend says of a root. */

@@ -41,7 +41,7 @@ export interface BackendStanding {
   isFilling: boolean
 }
 
-/** How each keeper is, and how many contents it has. */
+/** How each backend is, and how many contents it has. */
 export async function listBackendStandings({ database }: Pick<Components, 'database'>): Promise<BackendStanding[]> {
   const [backends, counts, waiting] = await Promise.all([listBackends(database), countPins(database), countWaiting(database)])
   const countOf = (backend: string, status: PinStatus) =>
@@ -72,7 +72,7 @@ export interface PinListFilter {
 
 const pageSize = 1000
 
-/** Pins at other keepers, and what is wrong with our own shards, in the order in which the contents came. */
+/** Pins at other backends, and what is wrong with our own shards, in the order in which the contents came. */
 export async function* listPins({ database }: Pick<Components, 'database'>, filter: PinListFilter): AsyncGenerator<ListedPin> {
   for (let after = { contentId: 0, backend: '' }; ; ) {
     const rows = await listPinRows(database, { ...filter, after, limit: pageSize })
@@ -84,7 +84,7 @@ export async function* listPins({ database }: Pick<Components, 'database'>, filt
   }
 }
 
-/** Where one content stands with every keeper. @throws KeepsakeError `NOT_FOUND` */
+/** Where one content stands with every backend. @throws KeepsakeError `NOT_FOUND` */
 export async function showPins({ database }: Pick<Components, 'database'>, cid: string): Promise<PinReading[]> {
   const contentId = await findContentId(database, parseCid(cid).toV1().bytes)
   if (contentId === undefined) throw new KeepsakeError('NOT_FOUND', `Nobody stored ${cid} here.`)

@@ -2,7 +2,7 @@ import type { Db } from '../database/database.ts'
 import type { PinStatus } from '../database/schema.ts'
 import { findPins } from './store/reads.ts'
 
-/** Where a content stands with one keeper. */
+/** Where a content stands with one backend. */
 export interface PinReading {
   backend: string
   status: PinStatus
@@ -14,7 +14,7 @@ export interface PinReading {
   nextAttemptAt: Date | null
 }
 
-/** Where a content stands with everybody who is to keep it, the primary keeper first. */
+/** Where a content stands with everybody who is to keep it, the primary backend first. */
 export async function readPins(db: Db, contentId: number): Promise<PinReading[]> {
   const { completeAt, createdAt, pins } = await findPins(db, contentId)
   return pins.map(({ backend, status, since, ...pin }) => {

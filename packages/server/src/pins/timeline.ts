@@ -8,7 +8,7 @@ interface Components {
   database: Db
 }
 
-const keepers: Record<string, string> = {
+const backends: Record<string, string> = {
   embedded: 'this server',
   cluster: 'the IPFS Cluster',
   pinata: 'Pinata',
@@ -32,7 +32,7 @@ interface Subject {
 }
 
 function stepOf(pin: PinReading, subject: Subject): TimelineStep {
-  const by = keepers[pin.backend] ?? pin.backend
+  const by = backends[pin.backend] ?? pin.backend
   const step = { step: `pinned:${pin.backend}`, evidence: [], checks: [] }
   if (pin.backend === 'embedded' && pin.status !== 'failed') return hereStep(subject)
   switch (pin.status) {
@@ -44,7 +44,7 @@ function stepOf(pin: PinReading, subject: Subject): TimelineStep {
         text: 'It says that it keeps all of it. Samples of what it says are checked every hour.',
         at: pin.since.toISOString(),
         evidence: pin.checkedAt ? [{ label: 'Asked last', value: pin.checkedAt.toISOString(), kind: 'instant' }] : [],
-        checks: [{ tells: 'What is known of every keeper.', command: `curl ${subject.origin}/api/check/${subject.cid}` }],
+        checks: [{ tells: 'What is known of every backend.', command: `curl ${subject.origin}/api/check/${subject.cid}` }],
       }
     case 'failed':
       return {

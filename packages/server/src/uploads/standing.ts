@@ -34,7 +34,7 @@ export function toPins({ pins, completeAt, createdAt }: Pick<Standing, 'pins' | 
   })
 }
 
-/** The same for the primary keeper. While blocks are missing that is said: nothing stays "pinning" without a reason. */
+/** The same for the primary backend. While blocks are missing that is said: nothing stays "pinning" without a reason. */
 export function toPin(cid: string, standing: Standing): Nft['pin'] {
   const [primary] = toPins(standing)
   const pin = { cid, created: standing.createdAt.toISOString(), size: standing.dagBytes, status: primary?.status ?? 'queued' }

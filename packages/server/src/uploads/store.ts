@@ -34,7 +34,7 @@ export interface UploadRow {
   missingBlocks: number
   missingCids: Uint8Array[]
   obstacle: string | null
-  /** The primary keeper first; null where none but our own shards was ever made known. */
+  /** The primary backend first; null where none but our own shards was ever made known. */
   pins: PinEntry[] | null
 }
 

@@ -7,6 +7,8 @@ export interface Loopback extends AsyncDisposable {
   url: string
   /** `METHOD /path`, without the query, of every request so far. */
   calls: string[]
+  /** Told of each as it comes. */
+  onCall: ((call: string) => void) | undefined
   /** Refuses connections until `open`, on the same port. */
   close(): Promise<void>
   open(): Promise<void>
@@ -15,7 +17,9 @@ export interface Loopback extends AsyncDisposable {
 export async function loopback(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Promise<Loopback> {
   const calls: string[] = []
   const listener: RequestListener = (request, response) => {
-    calls.push(`${request.method} ${new URL(request.url ?? '/', 'http://x').pathname}`)
+    const call = `${request.method} ${new URL(request.url ?? '/', 'http://x').pathname}`
+    calls.push(call)
+    stand.onCall?.(call)
     handle(request, response).catch(() => response.destroy())
   }
   let server = createServer(listener)
@@ -33,8 +37,10 @@ export async function loopback(handle: (request: IncomingMessage, response: Serv
     server.closeAllConnections()
     await closed
   }
+  const stand: Loopback = { url: '', calls, onCall: undefined, close, open, [Symbol.asyncDispose]: close }
   await open()
-  return { url: `http://127.0.0.1:${port}`, calls, close, open, [Symbol.asyncDispose]: close }
+  stand.url = `http://127.0.0.1:${port}`
+  return stand
 }
 
 export function sendJson(response: ServerResponse, status: number, value: unknown, headers: Record<string, string> = {}): void {

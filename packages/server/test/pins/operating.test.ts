@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseConfig } from '../../src/config.ts'
 import { checkComponents } from '../../src/status/health.ts'
 import type { FakeCluster } from './fake-cluster.ts'
 import { startFakeCluster } from './fake-cluster.ts'
@@ -104,7 +106,7 @@ describe('whoever runs the server', () => {
     await server.sweep()
   })
 
-  it('sees in the health report when a keeper is away, which is no reason to refuse uploads', async () => {
+  it('sees in the health report when a backend is away, which is no reason to refuse uploads', async () => {
     expect((await checkComponents(server.service)).checks).toMatchObject({ 'pins: cluster': { ok: true } })
     await cluster.close()
     const report = await checkComponents(server.service)
@@ -129,6 +131,33 @@ describe('whoever runs the server', () => {
     expect(text).toMatch(/^keepsake_pin_backend_up\{backend="cluster"\} [01]$/m)
     for (const line of text.trim().split('\n'))
       expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{(\w+="[^"]*",?)+\})? -?[\d.e+]+)$/)
+  })
+})
+
+describe('the page about pinning', () => {
+  const blocks = async () => {
+    const page = await readFile(join(import.meta.dirname, '../../../../docs/pin-backends.md'), 'utf8')
+    return [...page.matchAll(/^```\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code.trim().split('\n'))
+  }
+
+  it('has settings that a server takes', async () => {
+    const settings = (await blocks()).filter(([first]) => first?.startsWith('PIN_BACKENDS='))
+    expect(settings.length).toBeGreaterThan(3)
+    const all = Object.assign({}, ...settings.flat().map((line) => Object.fromEntries([line.split(/=(.*)/s).slice(0, 2)])))
+    for (const lines of settings) {
+      // The first example names backends that the others tell how to set up.
+      const env = lines.length === 1 ? all : {}
+      expect(() =>
+        parseConfig({ ...env, ...Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2))) }),
+      ).not.toThrow()
+    }
+  })
+
+  it('has commands that work', async () => {
+    const commands = (await blocks()).flat().filter((line) => line.startsWith('npx keepsake pins'))
+    expect(commands.length).toBeGreaterThan(3)
+    await server.sweep()
+    for (const command of commands) expect((await pins(...command.split(' ').slice(3))).code, command).toBe(0)
   })
 })
 

@@ -21,7 +21,7 @@ export interface PinServer extends TestServer {
   collect(): Promise<void>
 }
 
-/** A server with other keepers, whose sweeps run when the test says so. */
+/** A server with other backends, whose sweeps run when the test says so. */
 export async function startPinServer(env: Record<string, string>): Promise<PinServer> {
   const server = await startServer({
     PIN_RETRY_MIN_MS: '60000',

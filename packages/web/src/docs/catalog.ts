@@ -30,6 +30,11 @@ export const catalog: readonly DocsPage[] = [
     title: 'Pins by CID',
     about: 'Have what is on IPFS already fetched and kept: with Kubo, the command, or over HTTP.',
   },
+  {
+    name: 'pin-backends',
+    title: 'Pinned in more than one place',
+    about: 'Who else can keep what is stored here, how, and what becomes of a pin.',
+  },
   { name: 'signing-in', title: 'Signing in', about: 'How people come in, and what keeps others out.' },
   { name: 'performance', title: 'Performance', about: 'What was measured, and where the time goes.' },
   { name: 'configuration', title: 'Configuration', about: 'Every setting of a server.' },
