@@ -65,6 +65,7 @@ const shots: Shot[] = [
   },
   { name: 'admin', path: '/admin', as: 'admin' },
   { name: 'admin-user', path: '/admin/users/1', as: 'admin' },
+  { name: 'admin-aggregates', path: '/admin/aggregates', as: 'admin' },
   { name: 'files', path: '/files', as: 'admin' },
   {
     name: 'files-chosen',

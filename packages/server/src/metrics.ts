@@ -1,3 +1,4 @@
+import { aggregateMetrics } from './aggregates/metrics.ts'
 import type { Collector } from './http/metrics.ts'
 import { pinMetrics } from './pins/metrics.ts'
 import type { Service } from './service.ts'
@@ -5,5 +6,5 @@ import { serviceMetrics } from './status/service-metrics.ts'
 
 /** What `/metrics` tells, part by part. A part joins with one line. */
 export function metricCollectors(service: Service): Collector[] {
-  return [serviceMetrics(service), pinMetrics(service)]
+  return [serviceMetrics(service), pinMetrics(service), aggregateMetrics(service)]
 }

@@ -19,6 +19,7 @@ const DocsPage = lazy(() => import('./docs/docs-page.tsx'))
 const TermsPage = lazy(() => import('./docs/terms-page.tsx'))
 const StatsPage = lazy(() => import('./stats/stats-page.tsx'))
 const AdminPage = lazy(() => import('./admin/admin-page.tsx'))
+const AggregatesPage = lazy(() => import('./admin/aggregates-page.tsx'))
 const UserPage = lazy(() => import('./admin/user-page.tsx'))
 const FilesPage = lazy(() => import('./files/files-page.tsx'))
 const FilePage = lazy(() => import('./file-page/file-page.tsx'))
@@ -46,6 +47,7 @@ export function App() {
               <Route path={paths.stats} component={StatsPage} />
               <Route path={paths.admin} component={AdminPage} />
               <Route path={paths.adminUser} component={UserPage} />
+              <Route path={paths.adminAggregates} component={AggregatesPage} />
               <Route path={paths.files} component={FilesPage} />
               <Route path={paths.file} component={FilePage} />
               <Route path={paths.upload} component={UploadPage} />

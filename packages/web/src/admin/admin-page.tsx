@@ -1,6 +1,8 @@
+import { Link } from 'wouter'
 import { RequireSession } from '../session/require-session.tsx'
 import { useMe } from '../session/session.tsx'
 import { NotFound } from '../site/not-found.tsx'
+import { paths } from '../site/paths.ts'
 import { Page } from '../ui/page.tsx'
 import { FailedJobsList } from './failed-jobs.tsx'
 import { HealthReport } from './health-report.tsx'
@@ -19,7 +21,11 @@ function Admin() {
   // The server decides; this only spares others a page of refusals.
   if (!useMe().isAdmin) return <NotFound />
   return (
-    <Page title="Administration" lead="Who may do what here, and whether everything works.">
+    <Page
+      title="Administration"
+      lead="Who may do what here, and whether everything works."
+      actions={<Link href={paths.adminAggregates}>Aggregates</Link>}
+    >
       <HealthReport />
       <FailedJobsList />
       <Users />
