@@ -275,7 +275,16 @@ async function take(browser: Browser, server: Server, states: States, shot: Shot
 }
 
 await mkdir(folder, { recursive: true })
-await using server = await startServer({ env: { LOG_LEVEL: 'warn', SIGN_UP: 'open', MAGIC_CLIENT_ID: 'for-the-picture' } })
+await using server = await startServer({
+  env: {
+    LOG_LEVEL: 'warn',
+    SIGN_UP: 'open',
+    MAGIC_CLIENT_ID: 'for-the-picture',
+    AGGREGATE_PROFILE: 'trial',
+    AGGREGATE_SETTLE_SECONDS: '0',
+    AGGREGATE_FORCE_SECONDS: '2',
+  },
+})
 const browser = await openBrowser()
 try {
   const admin = await signInAsAdmin(browser, server)
