@@ -5,7 +5,7 @@ const words = 4
 const initialSlots = 1024
 
 /**
- * Remembers which blocks were seen, in 32 to 64 bytes each and two arrays in all: a set of strings takes three times as much.
+ * Remembers which blocks were seen, in 34 to 68 bytes each and two arrays in all: a set of strings takes three times as much.
  * Hashes shorter than 128 bits count whole.
  */
 export function seenBlocks() {

@@ -266,6 +266,8 @@ export interface ContentStanding {
   missingCids: Uint8Array[]
   obstacle: string | null
   pins: PinEntry[] | null
+  /** It was to be fetched, that failed, and nobody holds it. */
+  isGivenUp: boolean
 }
 
 export async function findContent({ kysely }: Db, cid: CID): Promise<ContentStanding | undefined> {
@@ -274,7 +276,11 @@ export async function findContent({ kysely }: Db, cid: CID): Promise<ContentStan
       case when content.complete_at is null then (select count(*) from missing_block m where m.content_id = content.id) else 0 end as "missingBlocks",
       case when content.complete_at is null
         then array(select m.cid from missing_block m where m.content_id = content.id limit 10) else '{}' end as "missingCids",
-      ${pinEntries} as pins
+      ${pinEntries} as pins,
+      content.complete_at is null
+        and exists (select from pin_request p where p.content_id = content.id and p.status = 'failed')
+        and not exists (select from pin_request p where p.content_id = content.id and p.released_at is null)
+        and not exists (select from upload u where u.content_id = content.id and u.deleted_at is null) as "isGivenUp"
     from content where content.cid = ${cid.toV1().bytes}`.execute(kysely)
   return rows[0]
 }

@@ -70,7 +70,10 @@ export async function checkContent({ database, findDeals }: ReadComponents, cid:
   const standing = await findContent(database, parseCid(cid))
   if (!standing) throw notFound()
   const deals = (await findDeals([standing.id])).get(standing.id) ?? []
-  return { cid: storedSpelling(cid), pin: toPin(storedSpelling(cid), standing), pins: toPins(standing), deals }
+  const givenUp = standing.isGivenUp ? { status: 'failed' as const } : {}
+  const pin = { ...toPin(storedSpelling(cid), standing), ...givenUp }
+  const pins = toPins(standing).map((entry) => ({ ...entry, ...givenUp }))
+  return { cid: storedSpelling(cid), pin, pins, deals }
 }
 
 /** The upload disappears from its owner's list at once; the content stays for whoever else holds it. */
