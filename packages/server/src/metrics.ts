@@ -1,4 +1,5 @@
 import { aggregateMetrics } from './aggregates/metrics.ts'
+import { announcementMetrics } from './announcements/metrics.ts'
 import type { Collector } from './http/metrics.ts'
 import { pinMetrics } from './pins/metrics.ts'
 import type { Service } from './service.ts'
@@ -6,5 +7,5 @@ import { serviceMetrics } from './status/service-metrics.ts'
 
 /** What `/metrics` tells, part by part. A part joins with one line. */
 export function metricCollectors(service: Service): Collector[] {
-  return [serviceMetrics(service), pinMetrics(service), aggregateMetrics(service)]
+  return [serviceMetrics(service), pinMetrics(service), announcementMetrics(service), aggregateMetrics(service)]
 }

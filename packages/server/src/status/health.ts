@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { checkAnnouncements } from '../announcements/check.ts'
 import type { BlobStore } from '../blobs/blobs.ts'
 import type { Mail } from '../mail/mail.ts'
 import type { PinBackend } from '../pins/backend.ts'
@@ -48,14 +49,16 @@ export async function checkComponents({
   pinBackends: readonly Pick<PinBackend, 'name' | 'check'>[]
 }): Promise<HealthReport> {
   const others = pinBackends.filter(({ name }) => name !== 'embedded')
-  const [report, mailResult, ...pinResults] = await Promise.all([
+  const [report, mailResult, announcements, ...pinResults] = await Promise.all([
     checkHealth(components),
     mail && timed(() => mail.check()),
+    (await expectsPeer(components).catch(() => false)) ? timed(() => checkAnnouncements(components)) : undefined,
     ...others.map((backend) => timed(() => backend.check({ signal: AbortSignal.timeout(checkTimeoutMs) }))),
   ])
   const checks = {
     ...report.checks,
     ...(mailResult && { mail: mailResult }),
+    ...(announcements && { announcements }),
     ...Object.fromEntries(others.map(({ name }, index) => [`pins: ${name}`, pinResults[index] as CheckResult])),
   }
   return { ok: Object.values(checks).every(({ ok }) => ok), checks }

@@ -4,6 +4,7 @@ import { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { announceDue } from '../../src/announcements/announce.ts'
 import { announcementOf, announcementQueue } from '../../src/announcements/announcements.ts'
+import { checkAnnouncements } from '../../src/announcements/check.ts'
 import { announcementJobs } from '../../src/announcements/jobs.ts'
 import { takeDue } from '../../src/announcements/store.ts'
 import { announcementTimeline } from '../../src/announcements/timeline.ts'
@@ -143,7 +144,13 @@ describe('a long queue', () => {
     const waiting = await announcementQueue(server.service)
     expect(waiting).toMatchObject({ dueNew: 3, dueAgain: 0, inLastHour: 0, failing: 0, announced: 0 })
     expect(waiting.oldestMs).toBeGreaterThan(89_000)
+    expect(await checkAnnouncements(server.service)).toBe('3 CIDs wait, 0 were told in the last hour, 0 are known')
+    await sql`update announcement set due_at = due_at - interval '25 hours'`.execute(db())
+    await expect(checkAnnouncements(server.service)).rejects.toThrow(/the first has waited for 25 h/)
     await announce(network().announcer)
+    const numbers = await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text()
+    expect(numbers).toContain('keepsake_announcements_waiting{kind="new"} 0')
+    expect(numbers).toContain('keepsake_announcements_told_last_hour 3')
     expect(await announcementQueue(server.service)).toEqual({
       dueNew: 0,
       dueAgain: 0,
