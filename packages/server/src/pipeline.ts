@@ -25,7 +25,7 @@
  */
 export const pipeline = {
   'shard:indexed': ['complete-dag'],
-  'root:complete': [{ sweep: 'announce-roots' }, { sweep: 'pin-contents' }, { sweep: 'plan-aggregates' }],
+  'root:complete': [{ sweep: 'announce-roots' }, { sweep: 'pin-contents', withinMs: 1_000 }, { sweep: 'plan-aggregates' }],
   'aggregate:closed': ['build-aggregate'],
   'piece:computed': ['validate-aggregate'],
   'aggregate:built': [],
@@ -41,6 +41,8 @@ export const pipeline = {
  */
 export interface Sweep {
   sweep: string
+  /** It may wait so long, so that it runs once for all that happens meanwhile; at once where absent. */
+  withinMs?: number
 }
 
 /** What a fact is about; also the payload of its jobs, and what makes a job unique: the same fact twice is one job. */

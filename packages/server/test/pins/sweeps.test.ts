@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { measureDags } from '../../src/blocks/measure-dags.ts'
 import { auditPins } from '../../src/pins/audit-pins.ts'
 import { registerBackends } from '../../src/pins/registered.ts'
 import { claimUnpins, endUnpin } from '../../src/pins/store/unpins.ts'
@@ -386,4 +387,44 @@ describe('an audit', () => {
       if ((await statusOf(cid))[backend] === 'failed') return
     }
   }
+})
+
+describe('another primary', () => {
+  it('is what `pin` tells of, and no upload waits for it', async () => {
+    await registerBackends(server.service.database, ['cluster', 'embedded', 'pinata'])
+    try {
+      await cluster.close()
+      const cid = await server.store('the cluster comes first')
+      const read = async () => (await server.call(`/check/${cid}`)).json.value
+      expect(await read()).toMatchObject({
+        pin: { status: 'queued' },
+        pins: [{ backend: 'cluster' }, { backend: 'embedded', status: 'pinned' }, {}],
+      })
+      await cluster.open()
+      await server.pass(minuteMs)
+      await server.sweep()
+      expect(await read()).toMatchObject({ pin: { status: 'pinned' } })
+    } finally {
+      await registerBackends(server.service.database, ['embedded', 'cluster', 'pinata'])
+    }
+  })
+})
+
+describe('sizes', () => {
+  it('are found where the root does not tell them, from every block once', async () => {
+    const form = new FormData()
+    form.set('meta', JSON.stringify({ name: 'measured', image: null }))
+    form.set('image', new Blob(['x'.repeat(1000)]), 'x.png')
+    const headers = { authorization: `Bearer ${server.key}` }
+    const { json } = await server.call('/store', { method: 'POST', headers, body: form })
+    const { kysely } = server.service.database
+    const root = CID.parse(json.value.ipnft).bytes
+    const sizeOf = async () =>
+      (await sql<{ size: number | null }>`select dag_bytes as size from content where cid = ${root}`.execute(kysely)).rows[0]
+        ?.size
+    const told = await sizeOf()
+    await sql`update content set dag_bytes = null where cid = ${root}`.execute(kysely)
+    expect(await measureDags(server.service)).toBe(1)
+    expect(await sizeOf()).toBe(told)
+  })
 })
