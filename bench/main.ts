@@ -1,4 +1,4 @@
-// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pins: measures a server started for it, on loopback, with fsync on, and prints
+// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pins|proofs: measures a server started for it, on loopback, with fsync on, and prints
 // each result beside a physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
 
 import { benchAggregates } from './aggregates.ts'
@@ -8,6 +8,7 @@ import { benchDirectory } from './directory.ts'
 import { benchFiles } from './files.ts'
 import { benchList } from './list.ts'
 import { benchPins } from './pins.ts'
+import { benchProofs } from './proofs.ts'
 import { benchRead } from './read.ts'
 import { benchRouting } from './routing.ts'
 import { benchSmall } from './small.ts'
@@ -25,6 +26,7 @@ const benches = {
   bitswap: benchBitswap,
   aggregates: benchAggregates,
   pins: benchPins,
+  proofs: benchProofs,
 }
 
 const [name, ...args] = process.argv.slice(2)
