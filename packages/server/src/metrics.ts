@@ -3,9 +3,16 @@ import { announcementMetrics } from './announcements/metrics.ts'
 import type { Collector } from './http/metrics.ts'
 import { pinMetrics } from './pins/metrics.ts'
 import type { Service } from './service.ts'
+import { peerMetrics } from './status/peer-metrics.ts'
 import { serviceMetrics } from './status/service-metrics.ts'
 
 /** What `/metrics` tells, part by part. A part joins with one line. */
 export function metricCollectors(service: Service): Collector[] {
-  return [serviceMetrics(service), pinMetrics(service), announcementMetrics(service), aggregateMetrics(service)]
+  return [
+    serviceMetrics(service),
+    pinMetrics(service),
+    announcementMetrics(service),
+    aggregateMetrics(service),
+    peerMetrics(service),
+  ]
 }
