@@ -28,7 +28,8 @@ function details(row: PinRequestRow, { isLive }: Delegates): string {
 
 function info(row: PinRequestRow, delegates: Delegates): Record<string, string> {
   const isWaiting = row.status === 'pinning' && !row.isLeased
-  const size = row.dagBytes ?? row.bytes
+  // What was fetched was counted; what the root claims was not.
+  const size = row.blocks > 0 ? row.bytes : (row.dagBytes ?? row.bytes)
   return {
     status_details: details(row, delegates),
     ...(row.blocks > 0 && { blocks: String(row.blocks) }),
