@@ -36,12 +36,15 @@ test('shows the help when called alone', async () => {
   }
 })
 
-test.each(['store', 'status', 'list', 'get', 'rm', 'check', 'findprovs', 'login', 'version'])('has help for %s', async (verb) => {
-  const { code, stdout } = await keepsake([verb, '--help'], { cwd })
-  expect(code).toBe(0)
-  expect(stdout).toContain(`Usage: keepsake ${verb}`)
-  expect(stdout).toContain('--endpoint')
-})
+test.each(['store', 'status', 'list', 'get', 'rm', 'check', 'findprovs', 'verify', 'login', 'version'])(
+  'has help for %s',
+  async (verb) => {
+    const { code, stdout } = await keepsake([verb, '--help'], { cwd })
+    expect(code).toBe(0)
+    expect(stdout).toContain(`Usage: keepsake ${verb}`)
+    expect(stdout).toContain('--endpoint')
+  },
+)
 
 test('suggests the command that was meant', async () => {
   const { code, stdout, stderr } = await keepsake(['stor'], { cwd })

@@ -15,6 +15,7 @@ import { maxPrefixBytes, prefixLength } from '../aggregates/section-start.ts'
 import type { BlobStore } from '../blobs/blobs.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import { locationFinder } from '../blocks/location-finder.ts'
+import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import { aggregateReads } from './aggregate-reads.ts'
@@ -23,6 +24,7 @@ import type { PlaceRow } from './store.ts'
 import { findStanding, listPlaces } from './store.ts'
 
 export interface ProofComponents {
+  config: Pick<Config, 'AGGREGATE_PROFILE'>
   database: Db
   blobs: BlobStore
   blocks: Blocks
@@ -38,7 +40,7 @@ export interface Proofs {
   make(root: CID): Promise<ProofDocument>
 }
 
-export function openProofs({ database, blobs, blocks }: ProofComponents): Proofs {
+export function openProofs({ config, database, blobs, blocks }: ProofComponents): Proofs {
   const trees = keptTrees(database)
   const finder = locationFinder(database)
 
@@ -87,7 +89,7 @@ export function openProofs({ database, blobs, blocks }: ProofComponents): Proofs
       const cid = root.toV1()
       const rows = await listPlaces(database, cid.bytes)
       const [first] = rows
-      if (!first) throw await noProof(database, cid)
+      if (!first) throw await noProof({ config, database }, cid)
       try {
         const places: PlaceToProve[] = []
         for (const row of rows) places.push(await placeOf(cid, row))
@@ -123,12 +125,14 @@ const states: Record<string, string> = {
   failed: 'the aggregate it is in could not be built yet and will be tried again',
 }
 
-async function noProof(database: Db, cid: CID): Promise<KeepsakeError> {
+async function noProof({ config, database }: Pick<ProofComponents, 'config' | 'database'>, cid: CID): Promise<KeepsakeError> {
   const standing = await findStanding(database, cid.bytes)
   const say = (reason: string) => new KeepsakeError('NOT_FOUND', `There is no proof of ${cid} yet: ${reason}.`)
   if (!standing) return new KeepsakeError('NOT_FOUND', `${cid} is not stored here.`)
   if (!standing.completeAt) return say('not all of its blocks are here')
   if (standing.aggregateState) return say(states[standing.aggregateState] ?? 'it is being packed')
   if (standing.obstacle) return say(`it could not be packed: ${standing.obstacle.replace(/\.$/, '')}`)
+  if (config.AGGREGATE_PROFILE === 'off') return say('this server does not pack contents for Filecoin')
+  if (standing.packing === 'aside') return say('nobody keeps it here any more')
   return say('it waits to be packed with others')
 }

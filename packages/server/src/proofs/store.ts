@@ -37,6 +37,8 @@ export async function listPlaces({ kysely }: Db, cid: Uint8Array): Promise<Place
 /** Why there is nothing to prove yet. */
 export interface Standing {
   completeAt: Date | null
+  /** `aside` where nobody holds it any more, or it cannot be read. */
+  packing: 'waiting' | 'taken' | 'aside'
   obstacle: string | null
   /** Of the aggregate it has been taken into. */
   aggregateState: string | null
@@ -45,7 +47,7 @@ export interface Standing {
 /** Undefined for a content that nobody stored here. */
 export async function findStanding({ kysely }: Db, cid: Uint8Array): Promise<Standing | undefined> {
   const { rows } = await sql<Standing>`
-    select content.complete_at as "completeAt", o.reason as obstacle,
+    select content.complete_at as "completeAt", content.packing, o.reason as obstacle,
       (select a.state from aggregate_entry e join aggregate a on a.id = e.aggregate_id where e.cid = content.cid
         order by a.id desc limit 1) as "aggregateState"
     from content left join aggregate_obstacle o on o.content_id = content.id where content.cid = ${cid}`.execute(kysely)

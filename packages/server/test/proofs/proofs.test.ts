@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { sql } from 'kysely'
 import { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Config } from '../../src/config.ts'
 import { openProofs } from '../../src/proofs/proofs.ts'
 import type { Keeper } from '../aggregates/keeper.ts'
 import { carOf, damage, openKeeper, packAll } from '../aggregates/keeper.ts'
@@ -13,9 +14,13 @@ import { bytesOf, fileBlocks } from '../aggregates/keeper-bytes.ts'
 const matches = new Ajv2020({ strict: false }).compile(Proof)
 const empty = CID.parse('bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku')
 
+function proofsOf(keeper: Keeper, profile: Config['AGGREGATE_PROFILE'] = 'trial') {
+  return openProofs({ ...keeper, config: { AGGREGATE_PROFILE: profile } })
+}
+
 /** Makes the proof of a content as the API sends it, and checks it as somebody else would. */
 async function prove(keeper: Keeper, cid: CID) {
-  const text = JSON.stringify(await openProofs(keeper).make(cid))
+  const text = JSON.stringify(await proofsOf(keeper).make(cid))
   const document = await parseProof(text)
   expect(matches(JSON.parse(text)), JSON.stringify(matches.errors)).toBe(true)
   const report = await verifyProof(document, { read: (block) => keeper.blocks.get(block) })
@@ -78,7 +83,7 @@ describe.each(['unixfs-2021', 'segments'] as const)('proofs of contents in an ag
     await packAll(keeper, { layout })
     expect((await prove(keeper, cid)).outcome).toBe('verified')
     await damage(keeper, shard)
-    await expect(openProofs(keeper).make(cid)).rejects.toMatchObject({ code: 'ERROR_CONTENT_DAMAGED' })
+    await expect(proofsOf(keeper).make(cid)).rejects.toMatchObject({ code: 'ERROR_CONTENT_DAMAGED' })
     await damage(keeper, shard)
     expect((await prove(keeper, cid)).outcome).toBe('verified')
   })
@@ -97,13 +102,17 @@ describe('without an aggregate', () => {
     keeper = await openKeeper()
   })
   afterAll(() => keeper?.close())
-  const refusal = (cid: CID) => openProofs(keeper).make(cid)
+  const refusal = (cid: CID) => proofsOf(keeper).make(cid)
 
   it('says why there is no proof yet', async () => {
     await expect(refusal(empty)).rejects.toMatchObject({ code: 'NOT_FOUND', message: `${empty} is not stored here.` })
     const { cid } = await keeper.storeFile('waiting')
     await expect(refusal(cid)).rejects.toThrow(`There is no proof of ${cid} yet: it waits to be packed with others.`)
+    await expect(proofsOf(keeper, 'off').make(cid)).rejects.toThrow('this server does not pack contents for Filecoin')
+    const { cid: given } = await keeper.storeFile('given up at once')
+    await keeper.remove(given)
     await keeper.plan({ forceMs: 60_000 })
+    await expect(refusal(given)).rejects.toThrow('nobody keeps it here any more')
     await expect(refusal(cid)).rejects.toThrow('it is in an aggregate that waits for more')
     await keeper.plan()
     await expect(refusal(cid)).rejects.toThrow('is being built')
