@@ -68,7 +68,14 @@ function packed(parts: readonly AggregatedPart[], origin: string, cid: string): 
     at: last.builtAt.toISOString(),
     evidence: parts.slice(0, 5).flatMap(evidenceOf),
     ...(parts.length > 5 && { evidenceOmitted: parts.length - 5 }),
-    checks: [{ tells: 'The piece and the way to it inside, for anybody.', command: `curl ${origin}/api/check/${cid}` }],
+    checks: [
+      {
+        tells: 'Fetches the proof, and computes the way from its bytes to the piece CID without believing this server.',
+        command: `npx keepsake verify ${cid} --endpoint ${origin}`,
+      },
+      { tells: 'The proof, to read.', href: `${origin}/api/proof/${cid}` },
+      { tells: 'The piece and the way to it inside, for anybody.', command: `curl ${origin}/api/check/${cid}` },
+    ],
   }
 }
 

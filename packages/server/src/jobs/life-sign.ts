@@ -42,3 +42,13 @@ export async function releaseJobsOfTheDead({ pool }: Pool): Promise<void> {
     [lockSpace],
   )
 }
+
+/** How many pools of workers live, in all processes together. */
+export async function countLivePools({ pool }: Pool): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    `select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
+       and classid = $1::int8 and objsubid = 2 and granted`,
+    [lockSpace],
+  )
+  return rows[0]?.count ?? 0
+}

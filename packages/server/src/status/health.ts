@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import { checkAnnouncements } from '../announcements/check.ts'
 import type { BlobStore } from '../blobs/blobs.ts'
+import type { Database } from '../database/database.ts'
+import { countLivePools } from '../jobs/life-sign.ts'
 import type { Mail } from '../mail/mail.ts'
 import type { PinBackend } from '../pins/backend.ts'
 import type { PeerHealthComponents } from './peer-health.ts'
@@ -45,23 +47,33 @@ export async function checkComponents({
   pinBackends,
   ...components
 }: Components & {
+  database: Database
   mail: Pick<Mail, 'check'> | undefined
   pinBackends: readonly Pick<PinBackend, 'name' | 'check'>[]
 }): Promise<HealthReport> {
   const others = pinBackends.filter(({ name }) => name !== 'embedded')
-  const [report, mailResult, announcements, ...pinResults] = await Promise.all([
+  const [report, jobsResult, mailResult, announcements, ...pinResults] = await Promise.all([
     checkHealth(components),
+    timed(() => checkJobs(components.database)),
     mail && timed(() => mail.check()),
     (await expectsPeer(components).catch(() => false)) ? timed(() => checkAnnouncements(components)) : undefined,
     ...others.map((backend) => timed(() => backend.check({ signal: AbortSignal.timeout(checkTimeoutMs) }))),
   ])
   const checks = {
     ...report.checks,
+    jobs: jobsResult,
     ...(mailResult && { mail: mailResult }),
     ...(announcements && { announcements }),
     ...Object.fromEntries(others.map(({ name }, index) => [`pins: ${name}`, pinResults[index] as CheckResult])),
   }
   return { ok: Object.values(checks).every(({ ok }) => ok), checks }
+}
+
+/** Whether anybody runs jobs: with `ROLE=http` alone, nothing that is not done in a request ever happens. */
+async function checkJobs(database: Database): Promise<string> {
+  const count = await countLivePools(database)
+  if (count === 0) throw new Error('no process runs jobs (ROLE=worker or ROLE=all)')
+  return count === 1 ? 'one process runs them' : `${count} processes run them`
 }
 
 /**

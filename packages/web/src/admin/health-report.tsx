@@ -31,7 +31,11 @@ export function HealthReport() {
             {Object.entries(health.value.checks).map(([name, { ok, message, durationMs }]) => (
               <li key={name} className={ok ? 'health-good' : 'health-bad'}>
                 <strong>{name}</strong>
-                <span>{ok ? `works, ${Math.max(1, Math.round(durationMs))} ms` : (message ?? 'failed')}</span>
+                <span>
+                  {ok
+                    ? `works, ${Math.max(1, Math.round(durationMs))} ms${message ? `: ${message}` : ''}`
+                    : (message ?? 'failed')}
+                </span>
               </li>
             ))}
           </ul>

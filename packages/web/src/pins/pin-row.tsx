@@ -56,7 +56,7 @@ export function PinRow({ request, onDeleted, onReplaced }: Props) {
       {retrying.error !== undefined && <FailureNotice error={retrying.error} />}
       <div className="pin-row-foot">
         <span className="pin-row-facts numbers">
-          {amount && `${amount}, `}asked for <When instant={created} />
+          {amount ? `${amount}, asked for` : 'Asked for'} <When instant={created} />
         </span>
         {status === 'pinned' && (
           <a href={gatewayUrl(pin.cid)} target="_blank" rel="noreferrer" className="button button-quiet button-small">
