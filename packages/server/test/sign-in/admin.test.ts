@@ -7,7 +7,7 @@ import { startSite } from './site.ts'
 let site: Site
 let admin: Browser
 beforeAll(async () => {
-  site = await startSite()
+  site = await startSite({ PEER: 'off', AGGREGATE_PROFILE: 'off' })
   admin = await site.signedIn('admin@example.com')
   await promoteUser(site.service, 'Admin@example.com')
 })
@@ -234,7 +234,7 @@ describe('jobs that gave up', () => {
     ])
     const page = (await admin.get('/account/admin/jobs/failed?limit=1')).json.value
     expect((await admin.get(`/account/admin/jobs/failed?after=${page.next}`)).json.value.jobs[0].id).toBe(String(first))
-    expect((await admin.get('/account/admin/health')).json.value.jobs).toMatchObject({ failed: 2, waiting: 0 })
+    expect((await admin.get('/account/admin/health')).json.value.jobs).toMatchObject({ failed: 2, retrying: 0 })
     // Mended, it succeeds at the next try.
     await rows(`update graphile_worker._private_jobs set payload = '{"contentId": 999999}' where id = $1`, first)
     expect((await admin.post(`/account/admin/jobs/failed/${first}/retry`)).json.value).toEqual({ retried: 1 })
