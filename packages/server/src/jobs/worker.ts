@@ -16,6 +16,7 @@ export type JobHandlers = Record<Exclude<JobName, NetworkJobName>, JobHandler>
 export type NetworkJobHandlers = Record<NetworkJobName, JobHandler>
 
 export interface JobLog {
+  debug(object: object, message: string): void
   info(object: object, message: string): void
   warn(object: object, message: string): void
   error(object: object, message: string): void
@@ -135,7 +136,8 @@ function taskList(handlers: WorkerOptions['handlers'], log: JobLog): TaskList {
       const startedAt = performance.now()
       try {
         await handle(payload, abortSignal)
-        log.info({ job: name, payload, durationMs: Math.round(performance.now() - startedAt) }, 'job done')
+        // Some run every minute and find nothing to do; what they do find they tell themselves.
+        log.debug({ job: name, payload, durationMs: Math.round(performance.now() - startedAt) }, 'job done')
       } catch (error) {
         const isLast = job.attempts >= job.max_attempts
         log[isLast ? 'error' : 'warn'](

@@ -60,6 +60,7 @@ export async function openKeeper() {
   const caller: Caller = { ...user, keyId: null, label: 'test', scope: 'all' }
   const warnings: Record<string, unknown>[] = []
   const log = {
+    debug() {},
     info() {},
     warn: (about: object) => void warnings.push(about as Record<string, unknown>),
     error: (about: object) => void warnings.push(about as Record<string, unknown>),

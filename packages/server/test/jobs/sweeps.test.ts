@@ -19,7 +19,7 @@ beforeEach(async () => void (await sql`delete from graphile_worker._private_jobs
 
 const sweep = 'tidy-up'
 const { record, sweepAt } = facts({ ...pipeline, 'root:complete': [{ sweep }] } as FactTable)
-const quiet = { info() {}, warn() {}, error() {} }
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 async function listJobs() {
   const { rows } = await sql<{ key: string; runAt: Date }>`
