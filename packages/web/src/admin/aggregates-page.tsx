@@ -117,7 +117,9 @@ function Waiting({ waiting }: Pick<Aggregates, 'waiting'>) {
     <section className="admin-section" aria-labelledby="waiting">
       <h2 id="waiting">Waiting</h2>
       <p>
-        {contents === 0 ? 'Nothing settles at the moment.' : `${formatCount(contents)} uploads settle: ${formatBytes(bytes)}.`}
+        {contents === 0
+          ? 'No upload waits for its place.'
+          : `${formatCount(contents)} uploads settle before they get their place: ${formatBytes(bytes)}.`}
       </p>
       {obstacleCount > 0 && (
         <>

@@ -36,6 +36,11 @@ export const catalog: readonly DocsPage[] = [
     about: 'Who else can keep what is stored here, how, and what becomes of a pin.',
   },
   { name: 'proofs', title: 'Proofs', about: 'Check where a file lies in Filecoin, without trusting anybody.' },
+  {
+    name: 'aggregates',
+    title: 'Aggregates for Filecoin',
+    about: 'What uploads are packed into, when, by which rules, and what happens when something goes wrong.',
+  },
   { name: 'signing-in', title: 'Signing in', about: 'How people come in, and what keeps others out.' },
   { name: 'performance', title: 'Performance', about: 'What was measured, and where the time goes.' },
   { name: 'configuration', title: 'Configuration', about: 'Every setting of a server.' },
