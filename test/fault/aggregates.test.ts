@@ -10,7 +10,7 @@ import { checkout, type Server, startServer } from '../setup/server.ts'
 import { startsServers } from '../setup/shared.ts'
 
 const env = { AGGREGATE_PROFILE: 'trial', AGGREGATE_SETTLE_SECONDS: '0', AGGREGATE_FORCE_SECONDS: '1', LOG_LEVEL: 'warn' }
-const kills = 5
+const kills = 3
 const uploadsBetween = 12
 /** Building and validating take milliseconds here; a killed worker's jobs are released when the next one starts. */
 const packedWithinMs = 90_000
@@ -62,7 +62,7 @@ describe.runIf(startsServers)('a server that is killed while it packs', () => {
     for (let kill = 0; kill < kills; kill++) {
       for (let index = 0; index < uploadsBetween; index++) await upload()
       // Anywhere from before the first is planned to after all are built.
-      await sleep(250 + kill * 450)
+      await sleep(300 + kill * 700)
       await server.kill('SIGKILL')
       server = await startServer({ dataDir, env })
     }
