@@ -1,4 +1,4 @@
-// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pins|proofs: measures a server started for it, on loopback, with fsync on, and prints
+// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pieces|pins|proofs: measures a server started for it, on loopback, with fsync on, and prints
 // each result beside a physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
 
 import { benchAggregates } from './aggregates.ts'
@@ -7,6 +7,7 @@ import { benchCommP } from './commp.ts'
 import { benchDirectory } from './directory.ts'
 import { benchFiles } from './files.ts'
 import { benchList } from './list.ts'
+import { benchPieces } from './pieces.ts'
 import { benchPins } from './pins.ts'
 import { benchProofs } from './proofs.ts'
 import { benchRead } from './read.ts'
@@ -25,6 +26,7 @@ const benches = {
   commp: benchCommP,
   bitswap: benchBitswap,
   aggregates: benchAggregates,
+  pieces: benchPieces,
   pins: benchPins,
   proofs: benchProofs,
 }
