@@ -59,7 +59,15 @@ function cleanEnvironment(): Record<string, string> {
 export async function startServer({ env = {}, dataDir: givenDir }: ServerOptions = {}): Promise<Server> {
   const dataDir = givenDir ?? (await mkdtemp(join(tmpdir(), 'keepsake-acceptance-')))
   // Only tests of the peer join a network, and one of their own.
-  const fullEnv = { ...cleanEnvironment(), PORT: '0', PEER: 'off', AGGREGATE_PROFILE: 'off', DATA_DIR: dataDir, ...env }
+  const fullEnv = {
+    ...cleanEnvironment(),
+    PORT: '0',
+    PEER: 'off',
+    DELEGATED_ROUTERS: 'none',
+    AGGREGATE_PROFILE: 'off',
+    DATA_DIR: dataDir,
+    ...env,
+  }
   const starter = spawn(process.execPath, ['scripts/run.mjs', 'packages/server/src/main.ts'], {
     cwd: checkout,
     env: fullEnv,

@@ -53,7 +53,14 @@ export interface RunningServer {
 /** A server of its own on a free port of loopback, with its own embedded PostgreSQL. `settings` beside those of every test. */
 export async function startServer(dataDir: string, settings: Record<string, string> = {}): Promise<RunningServer> {
   const main = join(root, 'packages/server/src/main.ts')
-  const usual = { DATA_DIR: dataDir, PORT: '0', PEER: 'off', AGGREGATE_PROFILE: 'off', LOG_LEVEL: 'error' }
+  const usual = {
+    DATA_DIR: dataDir,
+    PORT: '0',
+    PEER: 'off',
+    DELEGATED_ROUTERS: 'none',
+    AGGREGATE_PROFILE: 'off',
+    LOG_LEVEL: 'error',
+  }
   const env = { ...plainEnv(dataDir), ...usual, ...settings }
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
     env,

@@ -1,5 +1,5 @@
 import { Failure } from '@keepsake/api/errors.ts'
-import { success } from '@keepsake/api/nft.ts'
+import { CidParams, success } from '@keepsake/api/nft.ts'
 import { ProviderReport } from '@keepsake/api/providers.ts'
 import { findCid } from '@keepsake/content/hash/cid-text.ts'
 import type { FastifyInstance } from 'fastify'
@@ -30,7 +30,7 @@ export function reportRoutes(components: ReportComponents) {
         summary: 'Who provides a CID, and whether the network knows that this server does',
         description:
           'Asks the DHT and the configured routers at this moment, and says what was announced and when. For any CID, held here or not.',
-        params: Type.Object({ cid: Type.String() }),
+        params: CidParams,
         querystring: Query,
         response: { 200: success(ProviderReport), '4xx': Failure },
       },

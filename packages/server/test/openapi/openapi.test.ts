@@ -171,6 +171,9 @@ describe('the page', () => {
     expect(text).not.toContain('<jwt>')
   })
 
+  /** Of curl: the time that was set is over. */
+  const outOfTime = 28
+
   it('gives examples for this server that run and are answered as documented', async () => {
     const { key } = await server.createUser('reader@example.com')
     const folder = await mkdtemp(join(tmpdir(), 'keepsake-examples-'))
@@ -179,13 +182,19 @@ describe('the page', () => {
     await writeFile(join(folder, 'art.car'), (await carOf('a picture in a CAR')).car)
     const run = (line: string) =>
       new Promise<string>((resolve, reject) => {
-        const command = `${line} --silent --show-error --output answer --write-out '%{http_code}'`
+        const command = `${line} --silent --show-error --max-time 5 --output answer --write-out '%{http_code}'`
         const env = { ...process.env, KEY: key, JWT: 'none' }
-        execFile('sh', ['-c', command], { cwd: folder, env }, (error, out) => (error ? reject(error) : resolve(out)))
+        execFile('sh', ['-c', command], { cwd: folder, env }, (error, out) => {
+          // An answer that goes on as long as somebody listens; what it began with is known by then.
+          if (error && !(error.code === outOfTime && out !== '000')) reject(error)
+          else resolve(out)
+        })
       })
     const refused = new Set([
       'uploadWithMetaplex',
       'getUpload',
+      'getTimeline',
+      'watchTimeline',
       'check',
       'deleteUpload',
       'renameUpload',
