@@ -43,7 +43,10 @@ function standing({ isHere, content, announcement, peer }: Findings): [string, s
     const next = dueAt === undefined ? '' : new Date(dueAt) > new Date() ? `; again at ${dueAt}` : '; it waits for its turn'
     rows.push(['Announced', state === 'stopped' ? `${told}; not any more, since nobody holds it` : `${told}${next}`])
   }
-  rows.push(['Peer', peer ? `${peer.id}, which knows ${peer.dhtPeers} ${peer.dhtPeers === 1 ? 'peer' : 'peers'} of the DHT` : 'not running'])
+  rows.push([
+    'Peer',
+    peer ? `${peer.id}, which knows ${peer.dhtPeers} ${peer.dhtPeers === 1 ? 'peer' : 'peers'} of the DHT` : 'not running',
+  ])
   return rows
 }
 

@@ -56,7 +56,8 @@ export function curlExamples(document: OpenApiDocument, path: string, method: st
     ['curl', ...verb, ...key, ...metaplex, ...session, ...page, ...body, quotedAddress(address)]
       .join(' \\\n  ')
       .replace('curl \\\n  ', 'curl ')
-  return bodies.length === 0 ? [line([])] : bodies.map(([mediaType, { schema }]) => line(bodyArguments(mediaType, schema)))
+  const named = (schema: Schema) => document.components.schemas[schema.$ref?.split('/').at(-1) ?? ''] ?? schema
+  return bodies.length === 0 ? [line([])] : bodies.map(([mediaType, { schema }]) => line(bodyArguments(mediaType, named(schema))))
 }
 
 /** Quoted only where the shell would read something into it. */
