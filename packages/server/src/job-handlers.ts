@@ -10,6 +10,7 @@ import { uploadJobs } from './uploads/jobs.ts'
 /** What each job of the pipeline does. */
 export function jobHandlers(service: Service): JobHandlers {
   return {
+    'follow-roots': async () => await service.facts.record(service.database, 'roots:followed', {}),
     ...signInJobs(service),
     ...blockJobs(service),
     ...aggregateJobs(service),

@@ -6,7 +6,7 @@
  *        │
  *        ├─ shard:indexed    its root is not known to be complete ──► complete-dag   walks the DAG from the root
  *        │                                                                │
- *        │                                                                └─ root:complete   (or at once, when the upload brought all of it)
+ *        │                                                                └─ root:complete   (or at once, when the upload brought all of it) ──► follow-roots
  *        │                                                                     ├─ announce-roots (in the peer's process)
  *        │                                                                     └─ pin-contents   hands it to every other backend
  *        │                                                                          ├─ track-pins   until the backend says that it is pinned
@@ -25,7 +25,9 @@
  */
 export const pipeline = {
   'shard:indexed': ['complete-dag'],
-  'root:complete': [{ sweep: 'announce-roots' }, { sweep: 'pin-contents', withinMs: 1_000 }, { sweep: 'plan-aggregates' }],
+  // One sweep, because it is recorded for every upload: transactions that ask for several could wait for each other in a circle.
+  'root:complete': [{ sweep: 'follow-roots', withinMs: 500 }],
+  'roots:followed': [{ sweep: 'announce-roots' }, { sweep: 'pin-contents' }, { sweep: 'plan-aggregates' }],
   'aggregate:closed': ['build-aggregate'],
   'piece:computed': ['validate-aggregate'],
   'aggregate:built': [],
@@ -49,6 +51,7 @@ export interface Sweep {
 export interface FactPayloads {
   'shard:indexed': { contentId: number }
   'root:complete': { contentId: number }
+  'roots:followed': Record<string, never>
   'aggregate:closed': { aggregateId: number }
   'piece:computed': { aggregateId: number }
   'aggregate:built': { aggregateId: number }
@@ -66,7 +69,7 @@ export const clock = [
   { at: '* * * * *', job: 'settle-pin-requests' },
   { at: '51 * * * *', job: 'forget-pin-requests' },
   { at: '43 3 * * *', job: 'compact-tallies' },
-  { at: '* * * * *', job: 'pin-contents' },
+  { at: '* * * * *', job: 'follow-roots' },
   { at: '* * * * *', job: 'track-pins' },
   { at: '* * * * *', job: 'retry-pins' },
   { at: '*/5 * * * *', job: 'unpin-contents' },

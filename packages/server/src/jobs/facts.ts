@@ -29,38 +29,27 @@ export function facts(table: FactTable): Facts {
       for (const job of table[fact]) {
         if (typeof job === 'string') await addJob(db, { job, key: `${job}:${Object.values(payload).join(':')}`, payload })
       }
-      const sweeps = table[fact].filter((job) => typeof job === 'object')
-      if (sweeps.length > 0) await addSweeps(db, sweeps.map(timeOf))
+      for (const job of table[fact]) {
+        if (typeof job === 'object')
+          await addSweep(db, job.sweep, job.withinMs === undefined ? undefined : new Date(Date.now() + job.withinMs))
+      }
     },
-    sweepAt: async (db, sweep, at) => await addSweeps(db, [{ sweep, at }]),
+    sweepAt: async (db, sweep, at) => await addSweep(db, sweep, at),
   }
-}
-
-interface TimedSweep {
-  sweep: string
-  /** Now where there is none. */
-  at: Date | undefined
-}
-
-function timeOf({ sweep, withinMs }: Sweep): TimedSweep {
-  return { sweep, at: withinMs === undefined ? undefined : new Date(Date.now() + withinMs) }
 }
 
 /**
- * Adds sweeps unless one of the kind waits that will begin in time. That one is locked (shared, so writers do not wait for each other): a worker passes over
+ * Adds a sweep unless one waits that will begin in time. That one is locked (shared, so writers do not wait for each other): a worker passes over
  * a locked job, so it begins after the caller's transaction and sees what that did. Where writers never pause, the clock's own sweep has no lock to wait for.
- *
- * One look for all of them: this is done for every upload.
  */
-async function addSweeps({ kysely }: Db, sweeps: readonly TimedSweep[]): Promise<void> {
-  const { rows } = await sql<{ key: string }>`
-    select job.key from unnest(${sweeps.map(({ sweep }) => sweep)}::text[], ${sweeps.map(({ at }) => at ?? null)}::timestamptz[]) as wanted (key, at)
-    join graphile_worker._private_jobs job on job.key = wanted.key
-    where job.is_available and job.run_at <= coalesce(wanted.at, now()) for share of job skip locked`.execute(kysely)
-  const waiting = new Set(rows.map(({ key }) => key))
-  for (const { sweep, at } of sweeps) {
-    if (!waiting.has(sweep)) await addJob({ kysely }, { job: sweep, key: sweep, payload: {}, queue: sweep, ...(at && { at }) })
-  }
+async function addSweep({ kysely }: Db, sweep: string, at?: Date): Promise<void> {
+  const { rows } = await sql<{ id: unknown }>`
+    select id from graphile_worker._private_jobs
+    where key = ${sweep} and is_available and run_at <= coalesce(${at ?? null}::timestamptz, now()) for share skip locked`.execute(
+    kysely,
+  )
+  if (rows.length > 0) return
+  await addJob({ kysely }, { job: sweep, key: sweep, payload: {}, queue: sweep, ...(at && { at }) })
 }
 
 interface NewJob {

@@ -100,6 +100,21 @@ async function recordUploads({ database, facts }: Components, claims: readonly C
   })
 }
 
+/** How often a transaction is tried that PostgreSQL ended because it and another waited for each other. */
+const maxDeadlocks = 5
+const deadlockDetected = '40P01'
+
+/** The same, done again where PostgreSQL chose it to end a deadlock: nothing of it was kept then, and whoever uploads has done nothing wrong. */
+async function recordInSpiteOfDeadlocks(components: Components, claims: readonly Claim[]): Promise<Recorded[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await recordUploads(components, claims)
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== deadlockDetected || attempt === maxDeadlocks) throw error
+    }
+  }
+}
+
 /** What a transaction may hold only once of: the names of a claim's shard and content. A user's CID is a name of the content. */
 function namesOf({ received: { content } }: Claim): string[] {
   return [content.shard.cid.toString(), content.cid.toV1().toString()]
@@ -135,7 +150,7 @@ export function uploadRecorder(components: Components): RecordUpload {
 
   const settle = async (batch: readonly Waiting[]): Promise<void> => {
     try {
-      const recorded = await recordUploads(
+      const recorded = await recordInSpiteOfDeadlocks(
         components,
         batch.map(({ claim }) => claim),
       )
@@ -157,7 +172,7 @@ export function uploadRecorder(components: Components): RecordUpload {
   const enter = async (claim: Claim): Promise<Recorded> => {
     const { shard } = claim.received.content
     if (shard.sizeBytes > maxSharedBytes || shard.entries.length > maxSharedBlocks)
-      return (await recordUploads(components, [claim]))[0]!
+      return (await recordInSpiteOfDeadlocks(components, [claim]))[0]!
     return await new Promise((resolve, reject) => {
       waiting.push({ claim, names: namesOf(claim), resolve, reject })
       pump()

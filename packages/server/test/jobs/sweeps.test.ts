@@ -98,3 +98,30 @@ describe('a sweep', () => {
     expect((await listJobs())[0]!.runAt.getTime()).toBeLessThanOrEqual(Date.now() + 1_000)
   })
 })
+
+describe('the facts that every upload records', () => {
+  it('make no two transactions wait for each other in a circle, whatever the sweeps do meanwhile', async () => {
+    const { record: recordReal, sweepAt: ask } = facts(pipeline)
+    const names = ['follow-roots', 'announce-roots', 'pin-contents', 'plan-aggregates'] as const
+    const again = async (name: (typeof names)[number]) => await ask(database, name, new Date(Date.now() + 20))
+    const handlers = Object.fromEntries(names.map((name) => [name, () => again(name)])) as unknown as JobHandlers
+    const worker = await startWorker({ database, handlers, log: quiet })
+    const failures: unknown[] = []
+    const upload = async (contentId: number) => {
+      await database.kysely
+        .transaction()
+        .execute(async (kysely) => {
+          await recordReal({ kysely }, 'root:complete', { contentId })
+          await sleep(5)
+        })
+        .catch((error: unknown) => failures.push(error))
+    }
+    let next = 0
+    const lane = async () => {
+      while (next < 600) await upload(next++)
+    }
+    await Promise.all(Array.from({ length: 6 }, lane))
+    await worker.stop()
+    expect(failures).toEqual([])
+  })
+})
