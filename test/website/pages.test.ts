@@ -19,7 +19,7 @@ interface Violation {
 const missingPage = '/nowhere'
 const publicPages = ['/', '/sign-in', '/sign-in/link', '/set-up', '/docs', '/stats', '/terms', missingPage]
 const ownPages = ['/', '/files', '/upload', '/pins', '/keys', '/settings', '/admin', '/admin/users/1']
-const documents = ['faq', 'journey-of-a-file', 'limits', 'operating', 'signing-in', 'performance', 'configuration']
+const documents = ['faq', 'journey-of-a-file', 'limits', 'operating', 'proofs', 'signing-in', 'performance', 'configuration']
 
 describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () => {
   let site: Site
@@ -73,6 +73,22 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
     await outcome.first().waitFor()
     if (await page.getByRole('alert').count()) await signIn(page, 'root@example.com')
   }
+
+  it('show every document that the documentation lists', async () => {
+    const { page } = await site.visitor()
+    await page.goto('/docs')
+    const links = page.locator('main a[href^="/docs/"]')
+    await links.first().waitFor()
+    const listed = new Set(await links.evaluateAll((all) => all.map((link) => link.getAttribute('href') as string)))
+    expect(listed.size).toBeGreaterThan(documents.length)
+    for (const path of listed) {
+      await page.goto(path)
+      // A document has more than its title; one that could not be loaded says so.
+      const shown = page.locator('article h2').or(page.getByRole('alert')).first()
+      await shown.waitFor()
+      expect(await page.getByRole('alert').allInnerTexts(), path).toEqual([])
+    }
+  })
 
   it('load less than 150 kB of compressed script for the first one, and nothing from other hosts', async () => {
     const { page } = await site.visitor()

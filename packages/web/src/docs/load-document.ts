@@ -1,9 +1,6 @@
 import type { Document } from './document.ts'
 
-const documents = import.meta.glob<Document>(
-  '../../../../docs/{configuration,faq,journey-of-a-file,limits,nobody-finds-my-cid,operating,performance,signing-in,terms}.md',
-  { import: 'default' },
-)
+const documents = import.meta.glob<Document>('../../../../docs/*.md', { import: 'default' })
 
 /** A page of `docs/` by its name. @throws Error where there is none */
 export async function loadDocument(name: string): Promise<Document> {
