@@ -18,7 +18,18 @@ interface Violation {
 
 const missingPage = '/nowhere'
 const publicPages = ['/', '/sign-in', '/sign-in/link', '/set-up', '/docs', '/stats', '/terms', missingPage]
-const ownPages = ['/', '/files', '/upload', '/pins', '/keys', '/settings', '/admin', '/admin/users/1']
+const ownPages = [
+  '/',
+  '/files',
+  '/upload',
+  '/upload/nft',
+  '/pins',
+  '/keys',
+  '/settings',
+  '/admin',
+  '/admin/users/1',
+  '/admin/aggregates',
+]
 const documents = ['faq', 'journey-of-a-file', 'limits', 'operating', 'proofs', 'signing-in', 'performance', 'configuration']
 
 describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () => {

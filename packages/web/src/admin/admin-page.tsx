@@ -24,7 +24,11 @@ function Admin() {
     <Page
       title="Administration"
       lead="Who may do what here, and whether everything works."
-      actions={<Link href={paths.adminAggregates}>Aggregates</Link>}
+      actions={
+        <Link href={paths.adminAggregates} className="button">
+          Aggregates
+        </Link>
+      }
     >
       <HealthReport />
       <FailedJobsList />
