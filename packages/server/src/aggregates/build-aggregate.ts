@@ -1,7 +1,7 @@
 import type { Piece } from '@keepsake/content/piece/piece.ts'
-import type { CID } from 'multiformats/cid'
 import type { BlobStore, StagedBlob } from '../blobs/blobs.ts'
 import { keepShard } from '../blocks/content.ts'
+import { digestKey } from '../blocks/shard-writer.ts'
 import type { Database, Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { JobLog } from '../jobs/worker.ts'
@@ -107,11 +107,16 @@ function requireSamePiece({ pieceRoot, sizeBytes }: AggregateToBuild, piece: Pie
   )
 }
 
-function shardsIn(recipe: LaidOut['recipe']): CID[] {
-  const shards = new Map<string, CID>()
-  for (const row of recipe)
-    for (const part of decodeRow(row))
-      if (part.kind === 'shard') shards.set(Buffer.from(part.shard.multihash.digest).toString('latin1'), part.shard)
+/** The shards a recipe reads from, each once, as CIDs in binary. */
+function shardsIn(recipe: LaidOut['recipe']): Uint8Array[] {
+  const shards = new Map<string, Uint8Array>()
+  for (const row of recipe) {
+    for (const part of decodeRow(row)) {
+      if (part.kind !== 'shard') continue
+      const name = digestKey(part.shard.multihash.bytes)
+      if (!shards.has(name)) shards.set(name, part.shard.bytes)
+    }
+  }
   return [...shards.values()]
 }
 

@@ -18,7 +18,8 @@ export interface AggregateToBuild {
 
 export interface EntryRow {
   contentId: number | null
-  cid: CID
+  /** Decoded each time: a hundred thousand `CID` objects take a hundred megabytes. */
+  readonly cid: CID
   part: number
   parts: number
   firstBlock: number
@@ -43,7 +44,12 @@ export async function listEntries({ kysely }: Db, aggregateId: number): Promise<
     select content_id as "contentId", cid, part, parts, first_block as "firstBlock", end_block as "endBlock", dag_bytes as "dagBytes",
       dag_blocks as "dagBlocks", path_indexes as links, byte_offset as "byteOffset", byte_length as "byteLength"
     from aggregate_entry where aggregate_id = ${aggregateId}`.execute(kysely)
-  return rows.map((row) => ({ ...row, cid: CID.decode(row.cid) }))
+  return rows.map(({ cid: bytes, ...row }) => ({
+    ...row,
+    get cid() {
+      return CID.decode(bytes)
+    },
+  }))
 }
 
 /** Keys in the blob store of the shards that are kept for an aggregate. */
@@ -116,8 +122,8 @@ export async function saveBuilt({ kysely }: Db, aggregateId: number, built: Buil
 }
 
 /** Has exactly these shards kept for an aggregate. Gives how many of them are here: one may have been collected, which must fail the building. */
-export async function holdShards({ kysely }: Db, aggregateId: number, shards: readonly CID[]): Promise<number> {
-  const cids = sql`${shards.map((cid) => cid.bytes)}::bytea[]`
+export async function holdShards({ kysely }: Db, aggregateId: number, shards: readonly Uint8Array[]): Promise<number> {
+  const cids = sql`${shards}::bytea[]`
   const { rows } = await sql<{ id: number }>`select id from shard where cid = any(${cids}) order by id for key share`.execute(
     kysely,
   )

@@ -44,7 +44,7 @@ async function layOut(
   { entries: rows, reader, staged, signal }: LayoutInput,
   channel: ByteChannel,
 ): Promise<Omit<LaidOut, 'piece'>> {
-  const layout = await layOutDags(rows.map(itemOf), { signal })
+  const layout = await layOutDags(itemsOf(rows), { signal })
   const recipe = recipeWriter()
   const places = rootPlaces(rows)
   const out = hashedAppender(staged)
@@ -58,9 +58,11 @@ async function layOut(
     const known = generated.entries.map(({ multihash }) => multihash)
     return sectionsInOrder(itemSections(reader, rows.map(itemToPack), { known, signal }))
   }
-  async function* sectionsOf({ cid }: DagEntry): AsyncGenerator<Section, void> {
+  let entryIndex = 0
+  /** Asked for each entry once, in their order, which is that of the rows. */
+  async function* sectionsOf(_entry: DagEntry): AsyncGenerator<Section, void> {
+    const index = entryIndex++
     sections ??= await begin()
-    const index = indexOf.get(cid) as number
     for await (const { section } of sections.of(index)) {
       places.note(section.cid, position)
       position += section.section.length
@@ -74,7 +76,6 @@ async function layOut(
       }
     }
   }
-  const indexOf = new Map(layout.entries.map(({ cid }, index) => [cid, index]))
   const shardCid = cidCache()
   let position = 0
   for await (const part of layout.parts(sectionsOf, { signal })) {
@@ -102,9 +103,11 @@ async function layOut(
   }
 }
 
-function itemOf({ cid, parts, dagBytes, dagBlocks }: EntryRow) {
-  // Of a part, nobody who has the aggregate can count the whole.
-  return parts > 1 ? { root: cid } : { root: cid, dagBytes, nodeCount: dagBlocks }
+function* itemsOf(rows: readonly EntryRow[]) {
+  for (const { cid: root, parts, dagBytes, dagBlocks } of rows) {
+    // Of a part, nobody who has the aggregate can count the whole.
+    yield parts > 1 ? { root } : { root, dagBytes, nodeCount: dagBlocks }
+  }
 }
 
 /** Where the roots' sections begin. */

@@ -10,7 +10,7 @@ import { walkDags } from './walk-dags.ts'
 
 /** A DAG to be packed, or the part of one that was split. */
 export interface ItemToPack {
-  root: CID
+  readonly root: CID
   /** Blocks of the walk that belong to this part; undefined for all. */
   range?: { first: number; end: number | undefined } | undefined
 }
@@ -34,6 +34,8 @@ export interface ItemSection {
 
 /** Blocks whose leaves are looked for together. Of inner nodes the bytes are held until their turn. */
 const maxGroupBlocks = 2048
+/** Items walked one behind the other: their roots are decoded together. */
+const maxRootsAtOnce = 4096
 const maxGroupNodeBytes = 8 * 1024 * 1024
 
 interface Options {
@@ -60,11 +62,11 @@ export async function* itemSections(
   for (let at = 0; at < items.length; ) {
     const item = items[at] as ItemToPack
     if (item.range) {
-      yield* partOfDag(reader, { ...item, range: item.range }, at++, { written, signal })
+      yield* partOfDag(reader, { root: item.root, range: item.range }, at++, { written, signal })
       continue
     }
     let end = at
-    while (end < items.length && !items[end]?.range) end++
+    while (end < items.length && end < at + maxRootsAtOnce && !items[end]?.range) end++
     yield* wholeDags(reader, items.slice(at, end), at, { written, covered, signal })
     at = end
   }

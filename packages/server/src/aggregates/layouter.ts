@@ -28,6 +28,11 @@ export interface LaidOut {
 /** Puts items together in one of the layouts, verifying every block on the way. The same items always give the same bytes. @throws ItemError */
 export type Layouter = (input: LayoutInput) => Promise<LaidOut>
 
-export function itemToPack({ cid, parts, firstBlock, endBlock }: EntryRow): ItemToPack {
-  return parts > 1 ? { root: cid, range: { first: firstBlock, end: endBlock ?? undefined } } : { root: cid }
+export function itemToPack(row: EntryRow): ItemToPack {
+  return {
+    get root() {
+      return row.cid
+    },
+    range: row.parts > 1 ? { first: row.firstBlock, end: row.endBlock ?? undefined } : undefined,
+  }
 }

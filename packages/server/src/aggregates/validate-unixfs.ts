@@ -1,6 +1,6 @@
 import { checkEntries, listEntries } from '@keepsake/content/aggregate/unixfs-2021/find-entry.ts'
 import { isIdentity } from '@keepsake/content/dag/identity.ts'
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
 import { digestKey } from '../blocks/shard-writer.ts'
 import type { Placed } from './aggregate-blocks.ts'
 import { aggregateBlocks } from './aggregate-blocks.ts'
@@ -32,9 +32,9 @@ export const validateUnixfs: Validator = async ({ root, entries, recipe, source,
   const blocks = aggregateBlocks(recipe, places)
   const count = await checkEntries(blocks, root, { signal })
   if (count !== entries.length) throw new BadAggregateError(`Its manifest lists ${count} items, not ${entries.length}.`)
-  const rows = new Map(entries.map((row) => [row.cid.toString(), row]))
+  const rows = new Map(entries.map((row) => [digestKey(row.cid.bytes), row]))
   for await (const { cid, links } of listEntries(blocks, root, { signal })) {
-    const row = rows.get(cid)
+    const row = rows.get(digestKey(CID.parse(cid).bytes))
     if (!row) throw new BadAggregateError(`${cid} is in it, and should not be.`)
     if (row.links?.some((link, index) => link !== links[index])) throw new BadAggregateError(`${cid} is not where it was noted.`)
     requireThere(seen, row.cid)
