@@ -65,7 +65,8 @@ describe.skipIf(!kubo)('what is stored, looked for by others', () => {
     )
     expect(content).toBe('complete')
     expect(announcement).toMatchObject({ state: 'announced', peers: 1 })
-    expect(dht.providers).toMatchObject([{ id: server.peerId, isOurs: true, namedBy: 1 }])
+    // Kubo has it by now too, and may have said so.
+    expect(dht.providers).toContainEqual(expect.objectContaining({ id: server.peerId, isOurs: true, namedBy: 1 }))
     expect(ownRouter.providers).toMatchObject([
       { id: server.peerId, protocols: ['transport-bitswap', 'transport-ipfs-gateway-http'] },
     ])
