@@ -111,7 +111,7 @@ function requireSamePiece({ pieceRoot, sizeBytes }: AggregateToBuild, piece: Pie
 function shardsIn(recipe: LaidOut['recipe']): Uint8Array[] {
   const shards = new Map<string, Uint8Array>()
   for (const row of recipe) {
-    for (const part of decodeRow(row)) {
+    for (const { part } of decodeRow(row)) {
       if (part.kind !== 'shard') continue
       const name = digestKey(part.shard.multihash.bytes)
       if (!shards.has(name)) shards.set(name, part.shard.bytes)

@@ -1,13 +1,16 @@
-import { partBytes } from '@keepsake/content/aggregate/recipe.ts'
+import { partBytes, type RecipePart } from '@keepsake/content/aggregate/recipe.ts'
 import type { BlobStore } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
 import { decodeRow } from './recipe-codec.ts'
-import type { RecipeReader, RecipeSource } from './recipe-reader.ts'
+import type { PlacedParts, RecipeReader, RecipeSource } from './recipe-reader.ts'
 import { recipeReader } from './recipe-reader.ts'
 import { readRecipeRows } from './recipe-store.ts'
 
-/** Rows loaded at once: each some thousand parts. */
+/** Rows loaded at once when a reader goes on; it begins with one, since many want a few bytes only. Each holds some thousand parts. */
 const rowsAtOnce = 4
+/** Parts handed on at once, at first, then twice as many each time: what a reader that has enough does not ask for is not decoded. */
+const firstParts = 64
+const mostParts = 4096
 
 /** The bytes of an aggregate, by the recipe in the database. */
 export function openRecipe(
@@ -23,16 +26,32 @@ export function recipeSource(database: Db, { id, sizeBytes }: { id: number; size
     sizeBytes,
     async *partsFrom(offset, options = {}) {
       let at = offset
-      for (;;) {
-        const rows = await readRecipeRows(database, id, at, rowsAtOnce)
+      let partsAtOnce = firstParts
+      for (let limit = 1; ; limit = rowsAtOnce) {
+        const rows = await readRecipeRows(database, id, at, limit)
         for (const row of rows) {
           options.signal?.throwIfAborted()
-          const parts = [...decodeRow(row)]
-          at = row.byteOffset + parts.reduce((sum, part) => sum + partBytes(part), 0)
-          yield { offset: row.byteOffset, parts }
+          for (const placed of groups(decodeRow(row, at), () => partsAtOnce)) {
+            at = placed.offset + placed.parts.reduce((sum, part) => sum + partBytes(part), 0)
+            yield placed
+            partsAtOnce = Math.min(mostParts, 2 * partsAtOnce)
+          }
         }
         if (rows.length === 0 || at >= sizeBytes) return
       }
     },
   }
+}
+
+function* groups(placed: Iterable<{ offset: number; part: RecipePart }>, most: () => number): Generator<PlacedParts, void> {
+  let parts: RecipePart[] = []
+  let begin = 0
+  for (const { offset, part } of placed) {
+    if (parts.length === 0) begin = offset
+    parts.push(part)
+    if (parts.length < most()) continue
+    yield { offset: begin, parts }
+    parts = []
+  }
+  if (parts.length > 0) yield { offset: begin, parts }
 }

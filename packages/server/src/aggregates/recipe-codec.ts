@@ -98,8 +98,15 @@ function encodeRow({ shards, chunks }: OpenRow): Uint8Array {
   return Buffer.concat([numbers(shards.size), ...[...shards.values()].map(({ digest }) => digest), ...chunks])
 }
 
-/** The parts of a row, in order. @throws Error for bytes that no `recipeWriter` wrote */
-export function* decodeRow({ parts: bytes }: RecipeRow): Generator<RecipePart, void> {
+/**
+ * The parts of a row in order, each with its place in the aggregate, from the one on that holds byte `from` of the aggregate.
+ *
+ * @throws Error for bytes that no `recipeWriter` wrote
+ */
+export function* decodeRow(
+  { byteOffset, parts: bytes }: RecipeRow,
+  from = 0,
+): Generator<{ offset: number; part: RecipePart }, void> {
   let at = 0
   const next = (): number => {
     const [value, length] = varint.decode(bytes, at)
@@ -111,16 +118,27 @@ export function* decodeRow({ parts: bytes }: RecipeRow): Generator<RecipePart, v
     at += length
     return bytes.subarray(at - length, at)
   }
-  const shards: CID[] = []
-  for (let left = next(); left > 0; left--) shards.push(cidFromSha256(CAR, take(digestBytes)))
+  const count = next()
+  const digests = take(count * digestBytes)
+  // Made when they are needed: who wants a hundred bytes does not want four thousand CIDs.
+  const shards: (CID | undefined)[] = []
+  const shardAt = (index: number): CID => {
+    if (index >= count) throw new Error('A row of a recipe names a shard it does not list.')
+    shards[index] ??= cidFromSha256(CAR, digests.subarray(index * digestBytes, (index + 1) * digestBytes))
+    return shards[index]
+  }
+  const decodePart = (kind: number): RecipePart | { length: number } => {
+    if (kind === kinds.bytes) return { kind: 'bytes', bytes: take(next()) }
+    if (kind === kinds.zeros) return { kind: 'zeros', length: next() }
+    if (kind !== kinds.shard) throw new Error(`A row of a recipe has a part of kind ${kind}.`)
+    const [index, offset, length] = [next(), next(), next()]
+    return place + length > from ? { kind: 'shard', shard: shardAt(index), offset, length } : { length }
+  }
+  let place = byteOffset
   while (at < bytes.length) {
-    const kind = next()
-    if (kind === kinds.bytes) yield { kind: 'bytes', bytes: take(next()) }
-    else if (kind === kinds.zeros) yield { kind: 'zeros', length: next() }
-    else if (kind === kinds.shard) {
-      const shard = shards[next()]
-      if (!shard) throw new Error('A row of a recipe names a shard it does not list.')
-      yield { kind: 'shard', shard, offset: next(), length: next() }
-    } else throw new Error(`A row of a recipe has a part of kind ${kind}.`)
+    const part = decodePart(next())
+    const end = place + ('kind' in part ? partBytes(part) : part.length)
+    if (end > from && 'kind' in part) yield { offset: place, part }
+    place = end
   }
 }
