@@ -7,7 +7,7 @@ import type { BlobStore } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import { blockCache } from './block-cache.ts'
-import type { Located } from './location-finder.ts'
+import type { Located, Places } from './location-finder.ts'
 import { locationFinder } from './location-finder.ts'
 import { readRuns } from './read-runs.ts'
 
@@ -23,8 +23,10 @@ const maxCachedBlockBytes = 64 * 1024
 export interface Blocks extends BlockSource {
   /** Whether the index knows the block; its bytes are not read. */
   has(cids: readonly CID[]): Promise<boolean[]>
-  /** The length in bytes of each block the index knows, else undefined; its bytes are not read. One query however many there are. */
-  sizes(cids: readonly CID[]): Promise<(number | undefined)[]>
+  /** Where each block lies, for those the index knows; none of them is read. One query however many there are. */
+  locate(cids: readonly CID[]): Promise<Places>
+  /** Gives blocks that were located, as `getMany` does, without asking the index again. */
+  getLocated(cids: readonly CID[], places: Pick<Places, 'get'>, options?: AbortOptions): AsyncIterable<Block>
 }
 
 export function openBlocks({ database, blobs }: Components): Blocks {
@@ -65,7 +67,10 @@ export function openBlocks({ database, blobs }: Components): Blocks {
       yield { cid, bytes: await get(cid, options) }
       return
     }
-    const places = await finder.findMany(cids.filter((cid) => !isIdentity(cid)))
+    yield* getLocated(cids, await finder.findMany(cids.filter((cid) => !isIdentity(cid))), options)
+  }
+
+  async function* getLocated(cids: readonly CID[], places: Pick<Places, 'get'>, options?: AbortOptions) {
     for await (const { cid, bytes } of readRuns(blobs, cids, places, options)) {
       if (bytes === undefined) {
         yield { cid, bytes: await get(cid, options) }
@@ -88,9 +93,5 @@ export function openBlocks({ database, blobs }: Components): Blocks {
     const places = await finder.findMany(cids.filter((cid) => !isIdentity(cid)))
     return cids.map((cid) => isIdentity(cid) || places.has(cid))
   }
-  const sizes = async (cids: readonly CID[]) => {
-    const places = await finder.findMany(cids)
-    return cids.map((cid) => places.get(cid)[0]?.length)
-  }
-  return { get, getMany, has, sizes }
+  return { get, getMany, getLocated, has, locate: finder.findMany }
 }

@@ -25,7 +25,7 @@ const runsAhead = 3
 export async function* readRuns(
   blobs: BlobStore,
   cids: readonly CID[],
-  places: Places,
+  places: Pick<Places, 'get'>,
   options?: AbortOptions,
 ): AsyncGenerator<{ cid: CID; bytes: Promise<Uint8Array> | undefined }, void> {
   const runs = planRuns(cids, places)
@@ -39,7 +39,7 @@ export async function* readRuns(
   }
 }
 
-function planRuns(cids: readonly CID[], places: Places): Run[] {
+function planRuns(cids: readonly CID[], places: Pick<Places, 'get'>): Run[] {
   const runs: Run[] = []
   for (const cid of cids) {
     const place = places.get(cid)[0]

@@ -20,7 +20,7 @@ const maxInboundStreams = 32
 
 export interface BitswapOptions {
   node: Libp2p
-  blocks: Pick<Blocks, 'sizes' | 'getMany'>
+  blocks: Pick<Blocks, 'locate' | 'getLocated'>
   log: { debug(object: object, message: string): void; warn(object: object, message: string): void }
 }
 

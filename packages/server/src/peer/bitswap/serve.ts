@@ -4,6 +4,7 @@ import type { CID } from 'multiformats/cid'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { slots } from '../../blobs/slots.ts'
 import type { Blocks } from '../../blocks/blocks.ts'
+import type { Located } from '../../blocks/location-finder.ts'
 import type { Presence, WantEntry } from './message.ts'
 import { encodeMessage } from './message.ts'
 
@@ -23,8 +24,8 @@ interface Want {
   cid: CID
   wantsBlock: boolean
   sendDontHave: boolean
-  /** Length of the block, once it was found in the index. */
-  sizeBytes?: number
+  /** Where the block lies, once it was looked up; nowhere, where it is not here. */
+  places?: readonly Located[]
 }
 
 /** What one peer waits for. */
@@ -35,7 +36,7 @@ interface Ledger {
 }
 
 export interface ServeOptions {
-  blocks: Pick<Blocks, 'sizes' | 'getMany'>
+  blocks: Pick<Blocks, 'locate' | 'getLocated'>
   /** Resolves when the peer has taken it. */
   send(peer: string, message: Uint8ArrayList): Promise<void>
   /** The peer takes nothing, or cannot be reached: it is to be let go. */
@@ -144,22 +145,23 @@ function note(wants: Map<string, Want>, { cid, wantsBlock, cancel, sendDontHave 
 
 /** Takes the next wants off the ledger, up to a message's worth. */
 async function nextMessage(options: ServeOptions, { wants }: Ledger) {
-  await findSizes(options.blocks, wants)
+  await findPlaces(options.blocks, wants)
   const presences: Presence[] = []
-  const wanted: CID[] = []
+  const wanted = new Map<CID, readonly Located[]>()
   let totalBytes = 0
   let notHere = 0
   for (const [key, want] of [...wants].slice(0, maxLookup)) {
-    const { cid, wantsBlock, sendDontHave, sizeBytes } = want
-    if (sizeBytes === undefined) continue
-    if (sizeBytes === notThere) {
+    const { cid, wantsBlock, sendDontHave, places } = want
+    if (places === undefined) continue
+    const [place] = places
+    if (!place) {
       notHere++
       if (sendDontHave) presences.push({ cid, has: false })
     } else if (!wantsBlock) presences.push({ cid, has: true })
     else {
-      if (wanted.length > 0 && totalBytes + sizeBytes > maxMessageBytes) continue
-      totalBytes += sizeBytes
-      wanted.push(cid)
+      if (wanted.size > 0 && totalBytes + place.length > maxMessageBytes) continue
+      totalBytes += place.length
+      wanted.set(cid, places)
     }
     wants.delete(key)
   }
@@ -169,36 +171,34 @@ async function nextMessage(options: ServeOptions, { wants }: Ledger) {
   return { message, blocks, notHere }
 }
 
-const notThere = -1
-
-async function findSizes(blocks: ServeOptions['blocks'], wants: Map<string, Want>): Promise<void> {
+async function findPlaces(blocks: ServeOptions['blocks'], wants: Map<string, Want>): Promise<void> {
   const unknown: Want[] = []
   for (const want of wants.values()) {
-    if (want.sizeBytes === undefined && unknown.push(want) === maxLookup) break
+    if (want.places === undefined && unknown.push(want) === maxLookup) break
   }
   if (unknown.length === 0) return
-  const sizes = await blocks.sizes(unknown.map(({ cid }) => cid))
-  for (const [index, want] of unknown.entries()) want.sizeBytes = sizes[index] ?? notThere
+  const found = await blocks.locate(unknown.map(({ cid }) => cid))
+  for (const want of unknown) want.places = found.get(want.cid)
 }
 
 /** The blocks that can be read; one that is damaged or was just deleted does not hold up the others. */
-async function readBlocks({ blocks, onUnreadable }: ServeOptions, cids: readonly CID[]) {
+async function readBlocks({ blocks, onUnreadable }: ServeOptions, wanted: Map<CID, readonly Located[]>) {
   const read: Block[] = []
   const unreadable: CID[] = []
-  try {
-    for await (const block of blocks.getMany(cids)) read.push(block)
-    return { blocks: read, unreadable }
-  } catch (error) {
-    if (cids.length === 1) {
-      onUnreadable(cids[0] as CID, error)
-      return { blocks: [], unreadable: [...cids] }
+  const places = { get: (cid: CID) => wanted.get(cid) ?? [] }
+  const left = [...wanted.keys()]
+  while (left.length > 0) {
+    try {
+      for await (const block of blocks.getLocated(left, places)) {
+        read.push(block)
+        left.shift()
+      }
+    } catch (error) {
+      // What came before it was read; it goes on after it.
+      const cid = left.shift() as CID
+      onUnreadable(cid, error)
+      unreadable.push(cid)
     }
-  }
-  const left = cids.slice(read.length)
-  for (const cid of left) {
-    const one = await readBlocks({ blocks, onUnreadable } as ServeOptions, [cid])
-    read.push(...one.blocks)
-    unreadable.push(...one.unreadable)
   }
   return { blocks: read, unreadable }
 }
