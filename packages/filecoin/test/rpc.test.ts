@@ -8,7 +8,7 @@ import { formatAddress, idAddress } from '../src/address.ts'
 import { type BlockHeader, blockCid, decodeBlockHeader } from '../src/block-header.ts'
 import { requireBlock } from '../src/blocks.ts'
 import { chainCid } from '../src/cid.ts'
-import { blocksOf, chainHead, readObject } from '../src/rpc/chain.ts'
+import { blocksOf, chainHead, readObject, tipSetByHeight } from '../src/rpc/chain.ts'
 import { openRpc } from '../src/rpc/client.ts'
 import { followHead, type HeadChange, pathBetween } from '../src/rpc/head-changes.ts'
 import { bytesJson, cidJson } from '../src/rpc/json.ts'
@@ -196,6 +196,17 @@ describe('the head of the chain', () => {
     expect(await pathBetween(rpc, left, left)).toEqual([])
     await expect(pathBetween(rpc, left, right, { maxDepth: 1 })).rejects.toThrow('part more than 1 tipsets ago')
     await expect(pathBetween(rpc, left, chain.add(undefined, 0, 7))).rejects.toThrow('different networks')
+  })
+
+  it('is not taken for another when the node answers with a tipset nobody asked for', async () => {
+    const chain = chainOf()
+    const first = chain.add(undefined, 0)
+    const head = chain.add(chain.add(first, 1), 2)
+    const other = chain.add(first, 1, 9)
+    await using node = await startNode(() => ({ result: shown(other) }))
+    const rpc = openRpc({ endpoints: [node] })
+    await expect(pathBetween(rpc, first, head)).rejects.toMatchObject({ code: 'UNTRUE' })
+    await expect(tipSetByHeight(rpc, 0)).rejects.toMatchObject({ code: 'UNTRUE' })
   })
 
   it('is followed by asking, also over a time in which no node answers', async () => {

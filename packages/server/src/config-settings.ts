@@ -348,7 +348,8 @@ export const settings = {
   }),
   PIN_MAX_BLOCKS: integer(1, 100_000_000, {
     section: 'Pins by CID',
-    description: 'Most blocks such a DAG may have. A million of them take 34 to 68 MB of memory while they are fetched.',
+    description:
+      'Most blocks such a DAG may have. Remembering which were seen takes 34 to 68 MB for a million; what is fetched and not written yet comes on top.',
     initial: 2_000_000,
   }),
   PIN_FETCHES: integer(1, 256, {

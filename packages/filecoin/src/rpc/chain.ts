@@ -4,7 +4,7 @@ import { BLAKE2B_256, chainCid } from '../cid.ts'
 import type { CallOptions, Rpc } from './client.ts'
 import { RpcError } from './errors.ts'
 import { bytes, cidJson } from './json.ts'
-import { type TipSet, tipSet, tipSetKey } from './tip-set.ts'
+import { isSameKey, type TipSet, tipSet, tipSetKey } from './tip-set.ts'
 
 /** Calls, and takes the answer for what it should be. @throws RpcError `UNTRUE` where it is not */
 export async function callFor<T>(
@@ -26,13 +26,24 @@ export async function chainHead(rpc: Rpc, options?: CallOptions): Promise<TipSet
   return await callFor(rpc, 'ChainHead', [], tipSet, options)
 }
 
+/** @throws RpcError `UNTRUE` where the node gives another tipset than that of the key */
 export async function getTipSet(rpc: Rpc, key: readonly CID[], options?: CallOptions): Promise<TipSet> {
-  return await callFor(rpc, 'ChainGetTipSet', [tipSetKey(key)], tipSet, options)
+  const read = (value: unknown): TipSet => {
+    const found = tipSet(value)
+    if (!isSameKey(found.cids, key)) throw new TypeError(`tipset ${found.cids.join(', ')} instead of ${key.join(', ')}`)
+    return found
+  }
+  return await callFor(rpc, 'ChainGetTipSet', [tipSetKey(key)], read, options)
 }
 
 /** The tipset of an epoch on the chain below `from`; where that epoch had none, the last one before it. */
 export async function tipSetByHeight(rpc: Rpc, height: number, from?: readonly CID[], options?: CallOptions): Promise<TipSet> {
-  return await callFor(rpc, 'ChainGetTipSetByHeight', [height, tipSetKey(from)], tipSet, options)
+  const read = (value: unknown): TipSet => {
+    const found = tipSet(value)
+    if (found.height > height) throw new TypeError(`a tipset of epoch ${found.height} instead of ${height}`)
+    return found
+  }
+  return await callFor(rpc, 'ChainGetTipSetByHeight', [height, tipSetKey(from)], read, options)
 }
 
 /**

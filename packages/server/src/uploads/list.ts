@@ -1,14 +1,12 @@
 import type { ListQuery, Nft } from '@keepsake/api/nft.ts'
 import type { Db } from '../database/database.ts'
-import { KeepsakeError } from '../errors.ts'
+import { invalidParams, parseInstant, parseLimit, single } from '../http/query.ts'
 import { parseCid } from './cid-spelling.ts'
 import type { FindDeals } from './deals.ts'
 import { encodeCursor, type ListOrderName, listOrders, parseCursor } from './list-order.ts'
 import { countUploads, listUploads } from './store.ts'
 import { toNft } from './uploads.ts'
 
-const defaultLimit = 10
-const maxLimit = 1000
 const maxCids = 100
 
 interface Components {
@@ -22,32 +20,6 @@ export interface Page {
   count: number
   /** Query of the next page, where there is one. */
   next: string | undefined
-}
-
-function invalidParams(what: string): KeepsakeError {
-  return new KeepsakeError('BAD_REQUEST', `invalid params: ${what}`)
-}
-
-function parseLimit(text: string | undefined): number {
-  if (text === undefined || text === '') return defaultLimit
-  const limit = Number(text)
-  if (!/^\d+$/.test(text) || limit < 1 || limit > maxLimit)
-    throw invalidParams(`expected limit to be a whole number from 1 to ${maxLimit}, got "${text}"`)
-  return limit
-}
-
-/** RFC 3339 date-time with zone; a plain date or a number is ambiguous and refused. */
-const dateTimePattern = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/
-
-function parseBefore(text: string | undefined): Date | undefined {
-  if (text === undefined || text === '') return undefined
-  // In a query an unescaped `+` of a zone arrives as a space; nothing else can be meant by it.
-  const repaired = text.replace(/ (\d{2}:\d{2})$/, '+$1')
-  const date = new Date(repaired)
-  if (!dateTimePattern.test(repaired) || Number.isNaN(date.getTime())) {
-    throw invalidParams(`expected before to be an RFC 3339 date-time with a zone, got "${text}"`)
-  }
-  return date
 }
 
 function parseOrder(text: string | undefined): ListOrderName {
@@ -70,12 +42,6 @@ function parseName(text: string | undefined): string | undefined {
   return text || undefined
 }
 
-/** A repeated parameter arrives as an array; its first value counts. */
-function single(value: unknown): string | undefined {
-  const first = Array.isArray(value) ? value[0] : value
-  return typeof first === 'string' ? first : undefined
-}
-
 /**
  * A page of a user's live uploads, newest first unless sorted otherwise.
  *
@@ -87,7 +53,7 @@ export async function listOwnUploads({ database, findDeals }: Components, userId
   const limit = parseLimit(single(query.limit))
   const filter = {
     userId,
-    before: parseBefore(single(query.before)),
+    before: parseInstant('before', single(query.before)),
     nameContains: parseName(single(query.name)),
     cids: parseCids(single(query.cid)),
   }

@@ -1,4 +1,3 @@
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { BlockSource } from '@keepsake/content/block.ts'
 import type { GatewayConfig } from '@keepsake/server/gateway/config.ts'
@@ -6,6 +5,7 @@ import { dnsLinks } from '@keepsake/server/gateway/names/dnslink.ts'
 import { type Names, openNames } from '@keepsake/server/gateway/names/resolve.ts'
 import { gatewayRoutes, gatewayUrl } from '@keepsake/server/gateway/routes.ts'
 import fastify, { type FastifyInstance } from 'fastify'
+import { sendRaw, type TestAnswer } from '../setup/send-raw.ts'
 
 export interface TestGateway extends AsyncDisposable {
   app: FastifyInstance
@@ -13,14 +13,6 @@ export interface TestGateway extends AsyncDisposable {
   /** Warnings and errors logged. */
   logged: string[]
   get(path: string, headers?: Record<string, string>, method?: string): Promise<TestAnswer>
-}
-
-interface TestAnswer {
-  status: number
-  headers: IncomingHttpHeaders
-  body: Buffer
-  /** The connection ended before the body was whole. */
-  cut: boolean
 }
 
 /** A real server on loopback with the gateway and, beside it, an API and a website that content must never reach. */
@@ -48,7 +40,7 @@ export async function startGateway(
     app,
     port,
     logged,
-    get: (path, headers = {}, method = 'GET') => send(port, path, headers, method),
+    get: (path, headers = {}, method = 'GET') => sendRaw(port, path, headers, method),
     [Symbol.asyncDispose]: () => app.close(),
   }
 }
@@ -58,21 +50,5 @@ function noNames(): Names {
   return openNames({
     records: { resolveRecord: async () => undefined },
     links: dnsLinks({ known: [], resolvers: ['127.0.0.1:9'] }),
-  })
-}
-
-/** Sends a request as it is written: `fetch` would resolve dots in the path and refuse the Host header. */
-function send(port: number, path: string, headers: Record<string, string>, method: string): Promise<TestAnswer> {
-  return new Promise((resolve, reject) => {
-    const sent = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
-      const chunks: Buffer[] = []
-      const answered = (cut: boolean) =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks), cut })
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => answered(false))
-      response.on('error', () => answered(true))
-    })
-    sent.on('error', reject)
-    sent.end()
   })
 }
