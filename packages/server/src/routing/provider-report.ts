@@ -41,10 +41,12 @@ export async function reportProviders(
   const bound = { signal: signal ? AbortSignal.any([signal, timeout]) : timeout }
   const peers = await listPeers(database)
   const own = new Set(peers.map(({ peerId }) => peerId))
-  const [[isHere = false], isComplete, announcement, dht, ...routers] = await Promise.all([
+  const [[isHere = false], isComplete, announcement, stats, dht, ...routers] = await Promise.all([
     blocks.has([cid]),
     isContentComplete(database, cid),
     announcementOf({ database }, cid),
+    // At this moment: the last heartbeat may be from before the peer knew anybody. That one has to do where the peer hangs.
+    peerControl.health(bound).catch(() => peers[0]?.stats),
     collect(recordsOfOthers(peerControl, cid, own, bound), own, bound.signal),
     ...delegatedRouters(config.DELEGATED_ROUTERS).map(async (router) => ({
       url: router.url,
@@ -73,8 +75,8 @@ export async function reportProviders(
       peer: {
         id: peer.peerId,
         addresses: peer.addresses,
-        dhtPeers: peer.stats.dhtPeers ?? 0,
-        connections: peer.stats.connections ?? 0,
+        dhtPeers: stats?.dhtPeers ?? 0,
+        connections: stats?.connections ?? 0,
       },
     }),
     gatewayUrl: gatewayUrl(),
