@@ -1,14 +1,25 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
+/** Whether a process runs. One that has ended and only waits for its parent to notice (a zombie) takes signals, and does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return true
+    return process.platform !== 'linux' || stateOf(pid) !== 'Z'
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** proc(5): the letter behind the name in parentheses. One that is gone by now is as one that ended. */
+function stateOf(pid: number): string | undefined {
+  try {
+    return /\) (.)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]
+  } catch {
+    return 'Z'
   }
 }
 
