@@ -78,6 +78,19 @@ test('stops for good when it is told to while PostgreSQL is being started again'
   }
 })
 
+test('leaves no PostgreSQL behind when a start is given up, whatever the moment', async () => {
+  const dataDir = await temporaryDirectory()
+  await (await start(dataDir)).stop()
+  for (let n = 0; n < 60; n++) {
+    const starting = startEmbedded({ dataDir, signal: AbortSignal.timeout(n % 20) })
+    const outcome = await starting.catch((error: Error) => error)
+    if (!(outcome instanceof Error)) await outcome.stop()
+    // One that has only just been started has not written down yet that it is there.
+    await sleep(50)
+    expect(await findEmbedded(dataDir)).toBeUndefined()
+  }
+})
+
 test('takes the lock again when PostgreSQL resets all sessions because one of them crashed', async () => {
   const dataDir = await temporaryDirectory()
   const server = await start(dataDir)

@@ -83,9 +83,9 @@ export async function disarmPidFile(dir: string): Promise<void> {
   if (current?.text === file.text) await writeFile(path, file.text.replace(/^-?\d+/, String(process.pid)), { flag: 'r+' })
 }
 
-async function waitUntilGone({ pid }: Postmaster, dir: string, timeoutMs: number): Promise<boolean> {
+async function waitUntil(gone: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
   const end = Date.now() + timeoutMs
-  while (await isPostmaster(pid, dir)) {
+  while (!(await gone())) {
     if (Date.now() > end) return false
     await sleep(10)
   }
@@ -95,8 +95,14 @@ async function waitUntilGone({ pid }: Postmaster, dir: string, timeoutMs: number
 /**
  * Fast shutdown: sessions are cut, everything is written, the process is gone when this returns. After a minute without that it is
  * shut down as by a crash (nothing committed is lost, the next start recovers). The pid file's fate is the server's own business.
+ * `gone` says whether it has ended; whoever started it knows that better than the system's list of processes, where a program that
+ * is being executed has no command line for a moment.
  */
-export async function stopPostmaster(postmaster: Postmaster, cluster: Programs & { dir: string }): Promise<void> {
+export async function stopPostmaster(
+  { pid }: Postmaster,
+  cluster: Programs & { dir: string },
+  gone = async () => !(await isPostmaster(pid, cluster.dir)),
+): Promise<void> {
   if (process.platform === 'win32') {
     await runProgram(cluster, 'pg_ctl', ['stop', '-D', cluster.dir, '-m', 'fast', '-w', '-t', '60'])
     return
@@ -107,9 +113,9 @@ export async function stopPostmaster(postmaster: Postmaster, cluster: Programs &
     ['SIGKILL', 10_000],
   ]
   for (const [signal, timeoutMs] of steps) {
-    if (!(await isPostmaster(postmaster.pid, cluster.dir))) return
-    sendSignal(postmaster.pid, signal)
-    if (await waitUntilGone(postmaster, cluster.dir, timeoutMs)) return
+    if (await gone()) return
+    sendSignal(pid, signal)
+    if (await waitUntil(gone, timeoutMs)) return
   }
-  throw new Error(`PostgreSQL (process ${postmaster.pid}) on ${cluster.dir} does not end`)
+  throw new Error(`PostgreSQL (process ${pid}) on ${cluster.dir} does not end`)
 }

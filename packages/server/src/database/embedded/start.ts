@@ -96,7 +96,7 @@ async function choosePort(dir: string): Promise<number> {
 async function waitUntilReady(
   postmaster: Postmaster,
   cluster: Cluster,
-  ended: () => boolean | Promise<boolean>,
+  ended: () => Promise<boolean>,
   options: StartOptions,
 ) {
   const begin = Date.now()
@@ -171,15 +171,16 @@ async function startOnce(cluster: Cluster, options: StartOptions): Promise<Postm
   const port = await choosePort(cluster.dir)
   const { child, logPath } = await spawnPostmaster(cluster, port, options.settings ?? {})
   const postmaster = { pid: child.pid!, port }
+  const ended = async () => child.exitCode !== null || child.signalCode !== null
   try {
-    if (await waitUntilReady(postmaster, cluster, () => child.exitCode !== null || child.signalCode !== null, options)) {
+    if (await waitUntilReady(postmaster, cluster, ended, options)) {
       const portFile = join(cluster.dir, 'keepsake-port')
       await writeFile(portFile, String(port), { mode: 0o600 })
       await giveToOwner(cluster, portFile)
       return postmaster
     }
   } catch (error) {
-    await stopPostmaster(postmaster, cluster)
+    await stopPostmaster(postmaster, cluster, ended)
     throw error
   }
   return await readFile(logPath, 'utf8').catch(() => '')
