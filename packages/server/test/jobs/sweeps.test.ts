@@ -61,12 +61,16 @@ describe('a sweep', () => {
       const { rows } = await sql<{ note: string }>`select note from seen`.execute(database.kysely)
       resolve(rows.map(({ note }) => note))
     }
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
     const slow = database.kysely.transaction().execute(async (kysely) => {
       await sql`insert into seen values ('written before')`.execute(kysely)
       await record({ kysely }, 'root:complete', { contentId: 2 })
+      ask()
       // The worker would take the job now if it could.
       await sleep(1_000)
     })
+    // A worker that is quicker than this would rightly run the sweep twice.
+    await asked
     await work(look, async () => await Promise.all([slow, swept]))
     expect(await swept).toEqual(['written before'])
   })
