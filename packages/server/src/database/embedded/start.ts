@@ -93,12 +93,7 @@ async function choosePort(dir: string): Promise<number> {
 }
 
 /** Waits until the server takes connections; false when its process ended instead. */
-async function waitUntilReady(
-  postmaster: Postmaster,
-  cluster: Cluster,
-  ended: () => Promise<boolean>,
-  options: StartOptions,
-) {
+async function waitUntilReady(postmaster: Postmaster, cluster: Cluster, ended: () => Promise<boolean>, options: StartOptions) {
   const begin = Date.now()
   let nextNoticeMs = 5000
   for (;;) {
