@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { ChainHeadTable, ChainSourceTable, DealEventTable, DealTable, ProviderTable } from './schema-filecoin.ts'
 
 // Rows as the migrations define them. Every instant has millisecond precision; CIDs are binary CIDv1 except `source_cid`.
 
@@ -375,4 +376,9 @@ export interface Schema {
   pin_backend: PinBackendTable
   pin: PinTable
   unpin: UnpinTable
+  provider: ProviderTable
+  deal: DealTable
+  deal_event: DealEventTable
+  chain_source: ChainSourceTable
+  chain_head: ChainHeadTable
 }

@@ -1,0 +1,82 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+
+// Rows about the Filecoin network, its storage providers and the deals with them: migration 000009.
+
+type Created = ColumnType<Date, Date | undefined, never>
+
+export interface ProviderTable {
+  id: Generated<number>
+  network: string
+  actor_id: number
+  name: Generated<string>
+  organisation: string
+  city: string
+  country: string
+  continent: string
+  state: Generated<'active' | 'suspended'>
+  suspended_because: string | null
+  retrieval_url: string | null
+  created_at: Created
+  changed_at: Generated<Date>
+}
+
+export type DealState = 'reserved' | 'proposed' | 'delivered' | 'published' | 'active' | 'expired' | 'terminated' | 'failed'
+
+export interface DealTable {
+  id: Generated<number>
+  aggregate_id: number
+  provider_id: number
+  driver: Generated<string>
+  state: Generated<DealState>
+  reason: string | null
+  due_at: Date | null
+  proposal: Uint8Array | null
+  proposal_cid: Uint8Array | null
+  start_epoch: number | null
+  end_epoch: number | null
+  chain_deal_id: number | null
+  published_epoch: number | null
+  activated_epoch: number | null
+  slashed_epoch: number | null
+  sector: number | null
+  proving: 'proving' | 'unproven' | 'faulty' | 'unknown' | null
+  deadline: number | null
+  partition: number | null
+  proving_since_epoch: number | null
+  last_proven_epoch: number | null
+  checked_epoch: number | null
+  replaces_id: number | null
+  created_at: Created
+  changed_at: Generated<Date>
+}
+
+export interface DealEventTable {
+  id: Generated<number>
+  deal_id: number
+  at: Created
+  state: DealState
+  reason: string | null
+  epoch: number | null
+  evidence: JSONColumnType<Record<string, unknown>, string | undefined, never>
+}
+
+export interface ChainSourceTable {
+  id: Generated<boolean>
+  network: string
+  is_devnet: boolean
+  rpc_urls: string[]
+  genesis_at: Date
+  epoch_seconds: number
+  control_url: string | null
+  changed_at: Generated<Date>
+}
+
+export interface ChainHeadTable {
+  network: string
+  epoch: number
+  tip_set: Uint8Array[]
+  parent_state: Uint8Array
+  market_state: Uint8Array | null
+  next_deal_id: number | null
+  seen_at: Generated<Date>
+}
