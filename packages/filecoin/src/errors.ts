@@ -14,6 +14,8 @@ export type ChainFormatErrorCode =
   | 'BLOCK_NOT_FOUND'
   /** A signature is of a kind that cannot be checked, or its bytes cannot be one. */
   | 'INVALID_SIGNATURE'
+  /** A provider's Authorization header is not written as FIL-SPID-V0 wants it. */
+  | 'INVALID_AUTHORIZATION'
   /** A number does not fit. */
   | 'OUT_OF_RANGE'
 

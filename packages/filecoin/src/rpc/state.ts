@@ -121,3 +121,16 @@ export async function beaconEntry(rpc: Rpc, epoch: number, options: CallOptions 
   const read = (value: unknown) => bytes(object(value).Data)
   return await callFor(rpc, 'StateGetBeaconEntry', [epoch], read, options)
 }
+
+/**
+ * Whether a provider could have won the block of `epoch`, above `tipSet`: it has power enough, and proves what it holds.
+ */
+export async function isEligibleForMining(
+  rpc: Rpc,
+  provider: Address,
+  epoch: number,
+  options: StateOptions = {},
+): Promise<boolean> {
+  const read = (value: unknown): boolean => value !== null && value !== undefined && object(value).EligibleForMining === true
+  return await callFor(rpc, 'MinerGetBaseInfo', [spelled(provider, options), epoch, at(options)], read, options)
+}
