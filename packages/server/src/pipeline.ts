@@ -16,7 +16,11 @@
  *   root:complete ──► plan-aggregates   takes what has settled into an aggregate that collects; closes what is full or has waited
  *        └─ aggregate:closed ──► build-aggregate   reads and checks every block, writes the recipe, computes the piece
  *             └─ piece:computed ──► validate-aggregate   reads it back as a stranger would
- *                  └─ aggregate:built
+ *                  └─ aggregate:built   storage providers may have it
+ *
+ *   deal:reserved   a provider asked for a piece ──► propose-deal   signs the proposal
+ *        └─ deal:proposed ── the provider fetches it ── deal:delivered ── the chain has it ── deal:published ── it is in a sector ── deal:active
+ *   deal:expired, deal:terminated, deal:failed   how it ends ──► settle-deals   the piece is offered again, or renewed
  *
  *   sign-in-link:requested, invitation:made  a mail is to be sent ──► send-sign-in-link, send-invitation
  *   account:deleted   its uploads and pins are nobody's ──► delete-uploads, delete-pin-requests
@@ -31,6 +35,14 @@ export const pipeline = {
   'aggregate:closed': ['build-aggregate'],
   'piece:computed': ['validate-aggregate'],
   'aggregate:built': [],
+  'deal:reserved': [],
+  'deal:proposed': [],
+  'deal:delivered': [],
+  'deal:published': [],
+  'deal:active': [],
+  'deal:expired': [],
+  'deal:terminated': [],
+  'deal:failed': [],
   'sign-in-link:requested': ['send-sign-in-link'],
   'invitation:made': ['send-invitation'],
   'account:deleted': ['delete-uploads', 'delete-pin-requests'],
@@ -55,6 +67,14 @@ export interface FactPayloads {
   'aggregate:closed': { aggregateId: number }
   'piece:computed': { aggregateId: number }
   'aggregate:built': { aggregateId: number }
+  'deal:reserved': { dealId: number }
+  'deal:proposed': { dealId: number }
+  'deal:delivered': { dealId: number }
+  'deal:published': { dealId: number }
+  'deal:active': { dealId: number }
+  'deal:expired': { dealId: number }
+  'deal:terminated': { dealId: number }
+  'deal:failed': { dealId: number }
   'sign-in-link:requested': { linkId: string }
   'invitation:made': { invitationId: number }
   'account:deleted': { userId: number }

@@ -235,13 +235,14 @@ export async function noteObstacle(
 }
 
 /**
- * Deletes aggregates whose every content has been forgotten, and with them their claim on shards. Parts of one DAG go together.
+ * Deletes aggregates whose every content has been forgotten, and with them their claim on shards. Parts of one DAG go together. One that a storage provider
+ * asked for stays, whatever became of the deal: it may be asked for its bytes, and for its history.
  */
 export async function dropForgotten({ kysely }: Db): Promise<number> {
   const hasLive = (id: ReturnType<typeof sql.ref>) =>
     sql`exists (select from aggregate_entry live where live.aggregate_id = ${id} and live.content_id is not null)`
   const { numAffectedRows } = await sql`
-    delete from aggregate a where a.state in ('built', 'failed') and not ${hasLive(sql.ref('a.id'))}
+    delete from aggregate a where a.state in ('built', 'failed') and not exists (select from deal d where d.aggregate_id = a.id) and not ${hasLive(sql.ref('a.id'))}
       and not exists (
         select from aggregate_entry e join aggregate_entry o on o.cid = e.cid and o.layout = e.layout
         where e.aggregate_id = a.id and e.parts > 1 and ${hasLive(sql.ref('o.aggregate_id'))})`.execute(kysely)

@@ -46,6 +46,7 @@ export interface DealTable {
   last_proven_epoch: number | null
   checked_epoch: number | null
   replaces_id: number | null
+  again_at: Date | null
   created_at: Created
   changed_at: Generated<Date>
 }

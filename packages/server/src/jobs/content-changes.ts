@@ -7,7 +7,7 @@ export const contentChannel = 'keepsake_content'
 /** A payload has to stay below 8,000 bytes; an id takes at most 11 characters and a space. */
 const idsPerPayload = 500
 /** With more at once, naming them costs more than everybody looking again. */
-const maxNamedIds = 5_000
+export const maxNamedIds = 5_000
 
 /**
  * Says, inside the caller's transaction `db`, that something became of these contents. Whoever watches one is told when that commits, in
