@@ -8,7 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       // Pure: no process, no port, no database.
-      { test: { ...shared, name: 'fast', include: ['packages/{api,content,commp,filecoin}/test/**/*.test.ts'] } },
+      { test: { ...shared, name: 'fast', include: ['packages/{api,content,commp,filecoin,devnet}/test/**/*.test.ts'] } },
       // Parts of the product against a real PostgreSQL and real files.
       {
         test: {
