@@ -63,6 +63,7 @@ export async function startServer({ env = {}, dataDir: givenDir }: ServerOptions
     ...cleanEnvironment(),
     PORT: '0',
     PEER: 'off',
+    FILECOIN_RPC: 'off',
     DELEGATED_ROUTERS: 'none',
     AGGREGATE_PROFILE: 'off',
     DATA_DIR: dataDir,

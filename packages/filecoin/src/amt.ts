@@ -9,14 +9,15 @@ const maxBitWidth = 18
 /** Wide enough for 64 bits at the smallest width there is. */
 const maxHeight = 64
 
-interface Root {
+/** What the root of an array says, and its top node. */
+export interface AmtRoot {
   bitWidth: number
   height: number
   count: number
-  node: Node
+  node: AmtNode
 }
 
-interface Node {
+export interface AmtNode {
   /** Least significant bit of each byte first. */
   bitmap: Uint8Array
   links: CID[]
@@ -39,7 +40,7 @@ function bad(what: string): ChainFormatError {
   return new ChainFormatError('INVALID_NODE', what)
 }
 
-function readNode(reader: CborReader, bitWidth: number): Node {
+function readNode(reader: CborReader, bitWidth: number): AmtNode {
   reader.readTuple(3, 'A node of an AMT')
   const bitmap = reader.readBytes()
   const links: CID[] = []
@@ -57,7 +58,7 @@ function readNode(reader: CborReader, bitWidth: number): Node {
   return { bitmap, links, values }
 }
 
-function readRoot(bytes: Uint8Array): Root {
+export function readAmtRoot(bytes: Uint8Array): AmtRoot {
   const reader = new CborReader(bytes)
   const fields = reader.readArray()
   if (fields !== 3 && fields !== 4)
@@ -72,7 +73,7 @@ function readRoot(bytes: Uint8Array): Root {
   return { bitWidth, height, count, node }
 }
 
-function decodeNode(bytes: Uint8Array, bitWidth: number): Node {
+export function decodeAmtNode(bytes: Uint8Array, bitWidth: number): AmtNode {
   const reader = new CborReader(bytes)
   const node = readNode(reader, bitWidth)
   reader.expectEnd()
@@ -80,19 +81,19 @@ function decodeNode(bytes: Uint8Array, bitWidth: number): Node {
 }
 
 /** Which places of a node are taken, in order. */
-function* placesOf({ bitmap }: Node, bitWidth: number): Generator<number> {
+export function* placesOf({ bitmap }: AmtNode, bitWidth: number): Generator<number> {
   const width = 2 ** bitWidth
   for (let place = 0; place < width; place++) if (((bitmap[place >> 3] as number) >> (place & 7)) & 1) yield place
 }
 
-function checkLevel(node: Node, height: number): void {
+export function checkLevel(node: AmtNode, height: number): void {
   if (height > 0 && node.values.length > 0) throw bad('An inner node of an AMT with values.')
   if (height === 0 && node.links.length > 0) throw bad('A leaf of an AMT with links.')
 }
 
 /** How many values the array says it has. */
 export async function amtCount(get: GetBlock, root: CID): Promise<number> {
-  return readRoot(requireBlock(root, await get(root))).count
+  return readAmtRoot(requireBlock(root, await get(root))).count
 }
 
 /**
@@ -101,7 +102,7 @@ export async function amtCount(get: GetBlock, root: CID): Promise<number> {
  * @throws ChainFormatError `BLOCK_NOT_FOUND` for a node that is not there, `INVALID_NODE`, `INVALID_CBOR`
  */
 export async function findInAmt(get: GetBlock, root: CID, index: number): Promise<Uint8Array | undefined> {
-  const { bitWidth, height, node: top } = readRoot(requireBlock(root, await get(root)))
+  const { bitWidth, height, node: top } = readAmtRoot(requireBlock(root, await get(root)))
   const width = 2 ** bitWidth
   if (index < 0 || index >= width ** (height + 1)) return undefined
   let node = top
@@ -112,24 +113,24 @@ export async function findInAmt(get: GetBlock, root: CID, index: number): Promis
     if (at < 0) return undefined
     if (level === 0) return node.values[at]
     const cid = node.links[at] as CID
-    node = decodeNode(requireBlock(cid, await get(cid)), bitWidth)
+    node = decodeAmtNode(requireBlock(cid, await get(cid)), bitWidth)
   }
 }
 
 /** Every value with its index, in order. @throws as `findInAmt` */
 export async function* amtEntries(get: GetBlock, root: CID, options: AmtOptions = {}): AsyncGenerator<AmtEntry> {
-  const { bitWidth, height, node } = readRoot(requireBlock(root, await get(root)))
+  const { bitWidth, height, node } = readAmtRoot(requireBlock(root, await get(root)))
   for await (const leaf of leaves(get, { node, bitWidth, height, first: 0 }, options)) yield* leaf
 }
 
 /** The same by leaf: a wide array has thousands of values, and a promise for each would cost more than reading it. */
 export async function* amtLeaves(get: GetBlock, root: CID, options: AmtOptions = {}): AsyncGenerator<AmtEntry[]> {
-  const { bitWidth, height, node } = readRoot(requireBlock(root, await get(root)))
+  const { bitWidth, height, node } = readAmtRoot(requireBlock(root, await get(root)))
   yield* leaves(get, { node, bitWidth, height, first: 0 }, options)
 }
 
 interface Subtree {
-  node: Node
+  node: AmtNode
   bitWidth: number
   height: number
   /** Index of its first place. */
@@ -151,7 +152,7 @@ async function* leaves(get: GetBlock, subtree: Subtree, options: AmtOptions): As
     const bytes = found instanceof Promise ? await found : found
     if (bytes === undefined && options.onMissing) options.onMissing(cid, first + place * span, span)
     else {
-      const child = decodeNode(requireBlock(cid, bytes), bitWidth)
+      const child = decodeAmtNode(requireBlock(cid, bytes), bitWidth)
       yield* leaves(get, { node: child, bitWidth, height: height - 1, first: first + place * span }, options)
     }
   }

@@ -6,6 +6,7 @@ import {
   decodeSectorInfo,
   findSector,
   findSectorPlace,
+  findSectorPlaces,
   listDeadlines,
   type MinerState,
   partitionsOf,
@@ -15,7 +16,7 @@ import { idAddress } from '../src/address.ts'
 import { amtEntries } from '../src/amt.ts'
 import { buildAmt } from '../src/amt-build.ts'
 import { bitfieldOf, countOf, encodeBitfield, has } from '../src/bitfield.ts'
-import { byteString, encode, integer, link, nothing, type Piece, tuple } from '../src/cbor/writer.ts'
+import { byteString, encode, integer, link, type Piece, tuple } from '../src/cbor/writer.ts'
 import { chainCid } from '../src/cid.ts'
 import { decodeMessage } from '../src/message.ts'
 import { findActor } from '../src/state-tree.ts'
@@ -131,7 +132,8 @@ describe('a sector', () => {
                   3,
                 ),
               ),
-              nothing(),
+              link(empty),
+              bits(1),
             ),
           ),
         ),
@@ -146,12 +148,24 @@ describe('a sector', () => {
       partition({ sectors: [1, 2] }),
       partition({ sectors: [4, 5, 6, 9], unproven: [9], faults: [5], terminated: [6] }),
     ])
-    const sound = { deadline: 7, partition: 1, isFaulty: false, isTerminated: false, isUnproven: false }
+    const sound = { deadline: 7, partition: 1, isFaulty: false, isTerminated: false, isUnproven: false, isPosted: true }
     expect(await findSectorPlace(get, state, 4)).toEqual(sound)
     expect(await findSectorPlace(get, state, 5)).toEqual({ ...sound, isFaulty: true })
     expect(await findSectorPlace(get, state, 6)).toEqual({ ...sound, isTerminated: true })
     expect(await findSectorPlace(get, state, 9)).toEqual({ ...sound, isUnproven: true })
     expect(await findSectorPlace(get, state, 3)).toBeUndefined()
+    const sought = [
+      { sector: 4, deadline: 7 },
+      { sector: 1, deadline: 3 },
+      { sector: 3, deadline: 7 },
+    ]
+    const inFirst = { ...sound, partition: 0, isPosted: false }
+    expect(await findSectorPlaces(get, state, sought)).toEqual(
+      new Map([
+        [4, sound],
+        [1, inFirst],
+      ]),
+    )
   })
 
   it('is known with its deals for as long as it is in the state', async () => {

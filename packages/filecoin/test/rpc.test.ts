@@ -13,7 +13,7 @@ import { openRpc } from '../src/rpc/client.ts'
 import { followHead, type HeadChange, pathBetween } from '../src/rpc/head-changes.ts'
 import { bytesJson, cidJson } from '../src/rpc/json.ts'
 import { chainNotices } from '../src/rpc/notices.ts'
-import { beaconEntry, minerInfo, searchMessage } from '../src/rpc/state.ts'
+import { beaconEntry, minerInfo, networkName, searchMessage } from '../src/rpc/state.ts'
 import type { TipSet } from '../src/rpc/tip-set.ts'
 import { findActor } from '../src/state-tree.ts'
 import { readChain } from './real-chain.ts'
@@ -69,6 +69,15 @@ describe('a call', () => {
     await using good = await startNode(() => ({ result: 7 }))
     expect(await openRpc({ endpoints: [old, good] }).call('X', [])).toBe(7)
     await expect(openRpc({ endpoints: [old] }).call('X', [])).rejects.toMatchObject({ code: 'REFUSED' })
+  })
+
+  it('goes to the next node when one answers something untrue, and stays there', async () => {
+    await using liar = await startNode(() => ({ result: 5 }))
+    await using good = await startNode(() => ({ result: 'mainnet' }))
+    const rpc = openRpc({ endpoints: [liar, good] })
+    expect([await networkName(rpc), await networkName(rpc)]).toEqual(['mainnet', 'mainnet'])
+    expect([liar.calls.length, good.calls.length]).toEqual([1, 2])
+    await expect(networkName(openRpc({ endpoints: [liar, liar] }))).rejects.toMatchObject({ code: 'UNTRUE' })
   })
 
   it('refuses an answer without end', async () => {

@@ -76,3 +76,13 @@ export function urls(s: Described<readonly string[]>): Setting<readonly string[]
   }
   return { ...s, expects: 'addresses that begin with http:// or https://, separated by commas', parse }
 }
+
+/** `off`, a word of the product's own, or the addresses of nodes. */
+export function nodes<const W extends string>(
+  words: readonly W[],
+  s: Described<W | readonly string[]>,
+): Setting<W | readonly string[]> {
+  const addresses = urls({ ...s, initial: [] })
+  const parse = (text: string) => ((words as readonly string[]).includes(text) ? (text as W) : addresses.parse(text))
+  return { ...s, expects: `${words.join(', ')}, or ${addresses.expects}`, parse }
+}

@@ -1,5 +1,5 @@
 import { pinSettings } from './config-pins.ts'
-import { choice, integer, list, optionalInteger, text, url } from './config-setting.ts'
+import { choice, integer, list, nodes, optionalInteger, text, url } from './config-setting.ts'
 
 const GiB = 1024 ** 3
 const MiB = 1024 ** 2
@@ -299,6 +299,30 @@ export const settings = {
     description:
       'Who may download pieces at `/piece/`: anybody who knows a piece CID (`open`), or whoever has a link made by `npx keepsake pieces link` (`signed`).',
     initial: 'open',
+  }),
+  FILECOIN_RPC: nodes(['devnet', 'off'], {
+    section: 'Filecoin',
+    description:
+      'The Filecoin network: addresses of nodes that speak the JSON-RPC of Lotus, as in `https://node.example.org/rpc/v1`, the preferred one first; ' +
+      '`devnet` for a simulated one that `ROLE=all` starts beside it; or `off`, and aggregates stay here.',
+    initial: 'devnet',
+  }),
+  FILECOIN_RPC_TOKEN: {
+    ...list('tokens in the order of `FILECOIN_RPC`', {
+      section: 'Filecoin',
+      description:
+        'What to show the nodes of `FILECOIN_RPC`, one each in their order (`Authorization: Bearer`). Reading needs none.',
+      initial: [],
+      initialText: 'none',
+    }),
+    secret: true,
+  },
+  CHAIN_LOOKBACK: optionalInteger(0, 900, {
+    section: 'Filecoin',
+    description:
+      'Epochs behind the head of the chain at which it is read. What happened is shown that much later, and reorganisations that are shorter are never seen.',
+    initial: undefined,
+    initialText: '10; 1 on the devnet',
   }),
   ...pinSettings,
   MAX_UPLOAD_BYTES: integer(1, 64 * 1024 * GiB, {

@@ -8,6 +8,8 @@ import type { BlobStore } from './blobs/blobs.ts'
 import { openBlobs } from './blobs/open.ts'
 import type { Blocks } from './blocks/blocks.ts'
 import { openBlocks } from './blocks/blocks.ts'
+import type { Chain } from './chain/chain.ts'
+import { openChain } from './chain/chain.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { openDatabase } from './database/database.ts'
@@ -52,6 +54,8 @@ export interface Service extends AsyncDisposable {
   peerToken: string
   /** Asks the IPFS network, through the peer. */
   peerControl: PeerControl
+  /** Undefined with `FILECOIN_RPC=off`. */
+  chain: Chain | undefined
   findDeals: FindDeals
   /** Who keeps contents, the primary one first. */
   pinBackends: readonly PinBackend[]
@@ -140,6 +144,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     facts: facts(pipeline),
     peerToken,
     peerControl: openPeerControl({ database, token: peerToken }),
+    chain: openChain({ config, database }),
     findDeals: dealFinder(database),
     pinBackends,
     pinPolicy: pinPolicyOf(config),

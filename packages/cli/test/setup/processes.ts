@@ -57,6 +57,7 @@ export async function startServer(dataDir: string, settings: Record<string, stri
     DATA_DIR: dataDir,
     PORT: '0',
     PEER: 'off',
+    FILECOIN_RPC: 'off',
     DELEGATED_ROUTERS: 'none',
     AGGREGATE_PROFILE: 'off',
     LOG_LEVEL: 'error',

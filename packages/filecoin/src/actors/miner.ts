@@ -72,11 +72,25 @@ export async function listDeadlines(get: GetBlock, { deadlines }: MinerState): P
   })
 }
 
+/** What of a deadline says which sectors are proved in it, and whether they were. Later fields differ from version to version. */
+export interface Deadline {
+  /** AMT of its partitions. */
+  partitions: CID
+  /** Partitions that have been proven since its window opened; empty once that is closed. */
+  posted: Bitfield
+}
+
+export function decodeDeadline(bytes: Uint8Array): Deadline {
+  const reader = new CborReader(bytes)
+  reader.readArray()
+  const partitions = reader.readCid()
+  reader.readCid() // Partitions by the epoch in which sectors of them expire.
+  return { partitions, posted: decodeBitfield(reader.readBytes()) }
+}
+
 /** Root of the AMT of a deadline's partitions. */
 export function partitionsOf(deadline: Uint8Array): CID {
-  const reader = new CborReader(deadline)
-  reader.readArray()
-  return reader.readCid()
+  return decodeDeadline(deadline).partitions
 }
 
 /** Where a sector is proved, and how it stands. */
@@ -86,6 +100,8 @@ export interface SectorPlace {
   isFaulty: boolean
   isTerminated: boolean
   isUnproven: boolean
+  /** Proven since the window of its deadline opened. */
+  isPosted: boolean
 }
 
 /**
@@ -94,21 +110,73 @@ export interface SectorPlace {
  * @throws ChainFormatError `BLOCK_NOT_FOUND`, `UNKNOWN_LAYOUT`
  */
 export async function findSectorPlace(get: GetBlock, state: MinerState, sector: number): Promise<SectorPlace | undefined> {
-  for (const [deadline, cid] of (await listDeadlines(get, state)).entries()) {
-    const partitions = partitionsOf(requireBlock(cid, await get(cid)))
+  return (await findSectorPlaces(get, state, [{ sector }])).get(sector)
+}
+
+/** A sector, and the deadline in which it was last. */
+export interface SoughtSector {
+  sector: number
+  deadline?: number | undefined
+}
+
+/**
+ * Looks for sectors where they were last, and those that are not there in every partition; each partition is read once. Sectors that none has are
+ * not in the answer.
+ *
+ * @throws ChainFormatError `BLOCK_NOT_FOUND`, `UNKNOWN_LAYOUT`
+ */
+export async function findSectorPlaces(
+  get: GetBlock,
+  state: MinerState,
+  sought: readonly SoughtSector[],
+): Promise<Map<number, SectorPlace>> {
+  const deadlines = await listDeadlines(get, state)
+  const places = new Map<number, SectorPlace>()
+  const look = async (deadline: number, sectors: readonly number[]): Promise<void> => {
+    const cid = deadlines[deadline]
+    if (cid === undefined || sectors.length === 0) return
+    const { partitions, posted } = decodeDeadline(requireBlock(cid, await get(cid)))
     for await (const { index, value } of amtEntries(get, partitions)) {
       const partition = decodePartition(value)
-      if (!has(partition.sectors, sector)) continue
-      return {
-        deadline,
-        partition: index,
-        isFaulty: has(partition.faults, sector),
-        isTerminated: has(partition.terminated, sector),
-        isUnproven: has(partition.unproven, sector),
+      for (const sector of sectors) {
+        if (has(partition.sectors, sector)) places.set(sector, placeIn({ deadline, index, partition, sector, posted }))
       }
     }
   }
-  return undefined
+  for (const [deadline, sectors] of Map.groupBy(sought, (one) => one.deadline)) {
+    if (deadline !== undefined)
+      await look(
+        deadline,
+        sectors.map(({ sector }) => sector),
+      )
+  }
+  const lost = sought.map(({ sector }) => sector).filter((sector) => !places.has(sector))
+  for (let deadline = 0; deadline < deadlines.length && lost.length > 0; deadline++) {
+    await look(
+      deadline,
+      lost.filter((sector) => !places.has(sector)),
+    )
+  }
+  return places
+}
+
+interface Found {
+  deadline: number
+  index: number
+  partition: Partition
+  sector: number
+  posted: Bitfield
+}
+
+function placeIn({ deadline, index, partition, sector, posted }: Found): SectorPlace {
+  return {
+    deadline,
+    partition: index,
+    isFaulty: has(partition.faults, sector),
+    isTerminated: has(partition.terminated, sector),
+    isUnproven: has(partition.unproven, sector),
+    isPosted: has(posted, index),
+  }
 }
 
 /** What of a sector matters to whoever has data in it. */

@@ -6,7 +6,11 @@ import { RpcError } from './errors.ts'
 import { bytes, cidJson } from './json.ts'
 import { isSameKey, type TipSet, tipSet, tipSetKey } from './tip-set.ts'
 
-/** Calls, and takes the answer for what it should be. @throws RpcError `UNTRUE` where it is not */
+/**
+ * Calls, and takes the answer for what it should be. A node that answers something else is passed over for the next.
+ *
+ * @throws RpcError `UNTRUE` where no node answers what was asked for; as `Rpc.call`
+ */
 export async function callFor<T>(
   rpc: Rpc,
   method: string,
@@ -14,16 +18,30 @@ export async function callFor<T>(
   read: (value: unknown) => T,
   options?: CallOptions,
 ): Promise<T> {
-  const answer = await rpc.call(method, params, options)
-  try {
-    return read(answer)
-  } catch (cause) {
-    throw new RpcError('UNTRUE', method, `the node answered something else: ${(cause as Error).message}`, { cause })
+  for (let tried = 1; ; tried++) {
+    const answer = await rpc.call(method, params, options)
+    try {
+      return read(answer)
+    } catch (cause) {
+      rpc.passOver()
+      if (tried < rpc.endpointCount) continue
+      throw new RpcError('UNTRUE', method, `the node answered something else: ${(cause as Error).message}`, { cause })
+    }
   }
 }
 
 export async function chainHead(rpc: Rpc, options?: CallOptions): Promise<TipSet> {
   return await callFor(rpc, 'ChainHead', [], tipSet, options)
+}
+
+/** The first block, alone in its tipset. */
+export async function chainGenesis(rpc: Rpc, options?: CallOptions): Promise<TipSet> {
+  const read = (value: unknown): TipSet => {
+    const found = tipSet(value)
+    if (found.height !== 0) throw new TypeError(`a tipset of epoch ${found.height} instead of the first`)
+    return found
+  }
+  return await callFor(rpc, 'ChainGetGenesis', [], read, options)
 }
 
 /** @throws RpcError `UNTRUE` where the node gives another tipset than that of the key */

@@ -31,6 +31,9 @@ export interface Rpc {
   call(method: string, params: readonly unknown[], options?: CallOptions): Promise<unknown>
   /** The node that answered last. */
   readonly endpoint: RpcEndpoint
+  readonly endpointCount: number
+  /** Prefers the next node from now on, because what this one answered is not true or of no use. */
+  passOver(): void
 }
 
 const defaultTimeoutMs = 30_000
@@ -86,6 +89,10 @@ export function openRpc({
   return {
     get endpoint() {
       return endpoints[preferred] as RpcEndpoint
+    },
+    endpointCount: endpoints.length,
+    passOver() {
+      preferred = (preferred + 1) % endpoints.length
     },
     async call(method, params, { signal } = {}) {
       const failures: Error[] = []

@@ -35,7 +35,8 @@ export async function startServer(env: Record<string, string> = {}): Promise<Tes
   starting.defer(drop)
   const dataDir = await mkdtemp(join(tmpdir(), 'keepsake-test-'))
   starting.defer(() => rm(dataDir, { recursive: true, force: true }))
-  const config = parseConfig({ DATABASE_URL: url, DATA_DIR: dataDir, PORT: '0', DELEGATED_ROUTERS: 'none', ...env })
+  const fullEnv = { DATABASE_URL: url, DATA_DIR: dataDir, PORT: '0', DELEGATED_ROUTERS: 'none', FILECOIN_RPC: 'off', ...env }
+  const config = parseConfig(fullEnv)
   const service = starting.use(await openService({ config, log: pino({ level: 'silent' }), mode: 'server' }))
   const app = await createApp(service, { version: '1.2.3', commit: 'unknown', branch: 'unknown' })
   starting.defer(() => app.close())

@@ -1,0 +1,103 @@
+import type { EpochClock } from '@keepsake/filecoin/epoch.ts'
+import { epochAt } from '@keepsake/filecoin/epoch.ts'
+import type { CallOptions, Rpc } from '@keepsake/filecoin/rpc/client.ts'
+import { openRpc } from '@keepsake/filecoin/rpc/client.ts'
+import type { Config } from '../config.ts'
+import type { Db } from '../database/database.ts'
+import { KeepsakeError } from '../errors.ts'
+import type { ChainSource } from './source.ts'
+import { findSource, identifyNetwork, writeSource } from './source.ts'
+
+/** The Filecoin network, as every process reaches it. With `FILECOIN_RPC=off` there is none. */
+export interface Chain {
+  /** @throws KeepsakeError `ERROR_UNAVAILABLE` while there is none yet */
+  source(): Promise<ChainSource>
+  /** Calls the node, or the next one where that does not answer. @throws as `source` */
+  rpc(): Promise<Rpc>
+  /** @throws as `source` */
+  clock(): Promise<EpochClock>
+  /** The epoch it is now, by the clock. @throws as `source` */
+  epochNow(): Promise<number>
+  /** Epochs behind the head at which the chain is read, so that most reorganisations pass unseen. @throws as `source` */
+  lookback(): Promise<number>
+  /**
+   * Asks the configured nodes which network they are of, and writes that down for everybody. Of the devnet, whoever starts it does.
+   *
+   * @throws as `source`; RpcError where no node answers
+   */
+  identify(options: CallOptions): Promise<ChainSource>
+}
+
+/** A node that does not answer in this time is passed over. */
+const callTimeoutMs = 10_000
+/** For so long a row that was read is taken to be as it is. */
+const keptMs = 1_000
+/** Epochs: on a network where blocks race each other, nearly all reorganisations are shorter than this. */
+const usualLookback = 10
+const devnetLookback = 1
+
+export interface ChainComponents {
+  config: Pick<Config, 'FILECOIN_RPC' | 'FILECOIN_RPC_TOKEN' | 'CHAIN_LOOKBACK'>
+  database: Db
+}
+
+function unavailable(message: string): KeepsakeError {
+  return new KeepsakeError('ERROR_UNAVAILABLE', message)
+}
+
+/** Undefined where this server has nothing to do with Filecoin. */
+export function openChain({ config, database }: ChainComponents): Chain | undefined {
+  const configured = config.FILECOIN_RPC
+  if (configured === 'off') return undefined
+  const open = (rpcUrls: readonly string[]) => {
+    const endpoints = rpcUrls.map((url, index) => ({ url, token: config.FILECOIN_RPC_TOKEN[index] }))
+    return openRpc({ endpoints, timeoutMs: callTimeoutMs })
+  }
+  let known: { source: ChainSource; at: number } | undefined
+  let opened: { rpc: Rpc; urls: string } | undefined
+
+  const source = async (): Promise<ChainSource> => {
+    if (known && performance.now() - known.at < keptMs) return known.source
+    const found = await findSource(database)
+    if (!found || !isOf(configured, found)) throw unavailable(absence(configured))
+    known = { source: found, at: performance.now() }
+    return found
+  }
+  const clock = async (): Promise<EpochClock> => {
+    const { genesisAt, epochSeconds } = await source()
+    return { genesisSeconds: genesisAt.getTime() / 1000, epochSeconds }
+  }
+  return {
+    source,
+    clock,
+    async rpc() {
+      const { rpcUrls } = await source()
+      const urls = rpcUrls.join()
+      if (opened?.urls !== urls) opened = { rpc: open(rpcUrls), urls }
+      return opened.rpc
+    },
+    epochNow: async () => epochAt(await clock(), new Date()),
+    lookback: async () => config.CHAIN_LOOKBACK ?? ((await source()).isDevnet ? devnetLookback : usualLookback),
+    async identify(options) {
+      if (configured === 'devnet') return await source()
+      const found = await identifyNetwork(open(configured), configured, options)
+      await writeSource(database, found)
+      known = undefined
+      return found
+    },
+  }
+}
+
+type Configured = Exclude<Config['FILECOIN_RPC'], 'off'>
+
+/** Whether a row is of the nodes this process is configured with, and not of those it was configured with before. */
+function isOf(configured: Configured, { rpcUrls, controlUrl }: ChainSource): boolean {
+  if (configured === 'devnet') return controlUrl !== null
+  return rpcUrls.join() === configured.join()
+}
+
+function absence(configured: Configured): string {
+  return configured === 'devnet'
+    ? 'The Filecoin devnet of this server has not started yet.'
+    : 'The Filecoin nodes of this server (FILECOIN_RPC) have not said yet which network they are of.'
+}
