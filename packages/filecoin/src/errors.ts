@@ -16,6 +16,8 @@ export type ChainFormatErrorCode =
   | 'INVALID_SIGNATURE'
   /** A provider's Authorization header is not written as FIL-SPID-V0 wants it. */
   | 'INVALID_AUTHORIZATION'
+  /** Bytes are no key, or a key is not written as Lotus exports it. */
+  | 'INVALID_KEY'
   /** A number does not fit. */
   | 'OUT_OF_RANGE'
 

@@ -107,3 +107,31 @@ export function blsSigner(secretKey: Uint8Array): Signer {
     sign: (message) => ({ kind: 'bls', bytes: scheme.sign(scheme.hash(message, blsTag), secretKey).toBytes() }),
   }
 }
+
+/** Of which kind the keys of accounts are. */
+export type KeyKind = Exclude<SignatureKind, 'delegated'>
+
+/** 32 bytes of a new key. */
+export function newSecretKey(kind: KeyKind): Uint8Array {
+  return kind === 'bls' ? bls12_381.utils.randomSecretKey() : secp256k1.utils.randomSecretKey()
+}
+
+/** The library would take it modulo the order. */
+function isScalar(bytes: Uint8Array): boolean {
+  const value = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)
+  return bytes.length === 32 && value > 0n && value < bls12_381.fields.Fr.ORDER
+}
+
+/**
+ * @param secretKey 32 bytes, big-endian
+ * @throws ChainFormatError `INVALID_KEY` where they are no key: zero, or not less than the order of the group
+ */
+export function signerOf(kind: KeyKind, secretKey: Uint8Array): Signer {
+  try {
+    if (kind === 'bls' && !isScalar(secretKey)) throw new RangeError('Not less than the order of the group.')
+    return kind === 'bls' ? blsSigner(secretKey) : secpSigner(secretKey)
+  } catch {
+    // What the library says may show the key.
+    throw new ChainFormatError('INVALID_KEY', `These ${secretKey.length} bytes are no ${kind} key.`)
+  }
+}

@@ -15,6 +15,8 @@ import type { Database } from './database/database.ts'
 import { openDatabase } from './database/database.ts'
 import { openEmbedded, startEmbedded } from './database/embedded.ts'
 import { migrate } from './database/migrate.ts'
+import type { Wallet } from './deals/wallet/wallet.ts'
+import { openWallet } from './deals/wallet/wallet.ts'
 import type { Facts } from './jobs/facts.ts'
 import { facts } from './jobs/facts.ts'
 import { migrateJobs } from './jobs/worker.ts'
@@ -57,6 +59,8 @@ export interface Service extends AsyncDisposable {
   /** Undefined with `FILECOIN_RPC=off`. */
   chain: Chain | undefined
   findDeals: FindDeals
+  /** Signs proposals of deals. */
+  wallet: Wallet
   /** Who keeps contents, the primary one first. */
   pinBackends: readonly PinBackend[]
   pinPolicy: PinPolicy
@@ -146,6 +150,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     peerControl: openPeerControl({ database, token: peerToken }),
     chain: openChain({ config, database }),
     findDeals: dealFinder(database),
+    wallet: openWallet({ database, walletSecret: deriveSecret(keySecret, 'wallet') }),
     pinBackends,
     pinPolicy: pinPolicyOf(config),
     pinConcurrency: config.PIN_CONCURRENCY,

@@ -81,3 +81,12 @@ export interface ChainHeadTable {
   next_deal_id: number | null
   seen_at: Generated<Date>
 }
+
+/** Keys with which proposals are signed: migration 000011. */
+export interface WalletKeyTable {
+  address: Uint8Array
+  kind: 'secp256k1' | 'bls'
+  sealed: Uint8Array
+  is_default: Generated<boolean>
+  created_at: Created
+}

@@ -1,5 +1,12 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
-import type { ChainHeadTable, ChainSourceTable, DealEventTable, DealTable, ProviderTable } from './schema-filecoin.ts'
+import type {
+  ChainHeadTable,
+  ChainSourceTable,
+  DealEventTable,
+  DealTable,
+  ProviderTable,
+  WalletKeyTable,
+} from './schema-filecoin.ts'
 
 // Rows as the migrations define them. Every instant has millisecond precision; CIDs are binary CIDv1 except `source_cid`.
 
@@ -381,4 +388,5 @@ export interface Schema {
   deal_event: DealEventTable
   chain_source: ChainSourceTable
   chain_head: ChainHeadTable
+  wallet_key: WalletKeyTable
 }

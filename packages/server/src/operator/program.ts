@@ -7,6 +7,7 @@ import { addKeys } from './keys.ts'
 import { addPieces } from './pieces-command.ts'
 import { addPins } from './pins-command.ts'
 import { addUsers } from './users.ts'
+import { addWallet } from './wallet-command.ts'
 
 /** The operator's part of the `keepsake` command line. */
 export function createProgram(context: Context): Command {
@@ -16,7 +17,7 @@ export function createProgram(context: Context): Command {
     .helpOption('-h, --help', 'show help')
     .showSuggestionAfterError()
     .exitOverride()
-  const parts = [addUsers, addKeys, addIndex, addPins, addAnnouncements, addPieces, addAggregates]
+  const parts = [addUsers, addKeys, addIndex, addPins, addAnnouncements, addPieces, addAggregates, addWallet]
   for (const add of parts) add(program, context)
   return program
 }
