@@ -8,7 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       // Pure: no process, no port, no database.
-      { test: { ...shared, name: 'fast', include: ['packages/{api,content,commp,filecoin,devnet}/test/**/*.test.ts'] } },
+      { test: { ...shared, name: 'fast', include: ['packages/{api,content,commp,filecoin}/test/**/*.test.ts'] } },
       // Parts of the product against a real PostgreSQL and real files.
       {
         test: {
@@ -18,6 +18,8 @@ export default defineConfig({
           globalSetup: ['packages/server/test/setup/postgres.ts'],
         },
       },
+      // A Filecoin network on this machine: processes and ports, but no database.
+      { test: { ...shared, name: 'devnet', include: ['packages/devnet/test/**/*.test.ts'] } },
       // The whole product from outside, as its users meet it; and what must never happen to them.
       {
         test: {

@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { fastestPairs } from '@keepsake/commp/native-pairs.ts'
 import { commPHasher } from '@keepsake/content/piece/commp.ts'
 import { pieceCidV1 } from '@keepsake/content/piece/piece-cid.ts'
-import { pieceTree } from '@keepsake/content/piece/tree.ts'
 import { bitfieldOf } from '@keepsake/filecoin/bitfield.ts'
 import { encode, integer, tuple } from '@keepsake/filecoin/cbor/writer.ts'
 import { describe, expect, it } from 'vitest'
@@ -20,19 +18,9 @@ import {
 import { devnetSealedCid } from '../src/messages/sealed-cid.ts'
 import { decodeSectorSets, decodeTerminateReturn, encodeSectorSets, encodeTerminateReturn } from '../src/messages/sector-sets.ts'
 import { decodeWindowPostParams, encodeWindowPostParams } from '../src/messages/window-post.ts'
+import { makePiece } from './provider.ts'
 
 const { hashPairs } = fastestPairs()
-
-/** A piece of random bytes with what is needed to prove leaves of it. */
-function makePiece(sizeBytes: number) {
-  const data = new Uint8Array(randomBytes(sizeBytes))
-  const hasher = commPHasher(hashPairs, { keepLevel: 4 })
-  hasher.write(data)
-  const piece = hasher.digest()
-  const tree = pieceTree(hasher.keptLevel(), piece.height, hashPairs)
-  const read = (offset: number, length: number) => Promise.resolve(data.subarray(offset, offset + length))
-  return { data, piece, tree, read }
-}
 
 const someRoot = commPHasher(hashPairs).digest().root
 const pieceCid = pieceCidV1({ root: someRoot })
