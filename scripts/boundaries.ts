@@ -17,6 +17,7 @@ const parts = [
   'providers',
   'deals',
   'proofs',
+  'retrievals',
   'imports',
 ]
 

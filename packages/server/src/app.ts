@@ -32,6 +32,7 @@ import { pieceRoutes } from './pieces/routes.ts'
 import { openDelegates } from './pin-requests/delegates.ts'
 import { pinRequestRoutes } from './pin-requests/routes.ts'
 import { proofRoutes } from './proofs/routes.ts'
+import { retrievalAdminRoutes } from './retrievals/routes.ts'
 import { gatewayUrlOf } from './routing/gateway-url.ts'
 import { ownPeers } from './routing/own-peers.ts'
 import { reportRoutes } from './routing/report-routes.ts'
@@ -130,11 +131,12 @@ function ownPeersOf({ config, database, didSeed }: Service, { server }: FastifyI
   return ownPeers({ gatewayUrl: () => gatewayUrlOf(config, server.address()), livePeers, didSeed })
 }
 
-/** Every HTTP face of one service, not listening yet. `peerTrouble` says why the peer that this process started does not run. */
+/** Every HTTP face of one service, not listening yet. `peerTrouble` and `devnetTrouble` say why what this process started does not run. */
 export async function createApp(
   service: Service,
   build: BuildInfo,
   peerTrouble?: () => string | undefined,
+  devnetTrouble?: () => string | undefined,
 ): Promise<FastifyInstance> {
   const gateway = gatewayConfigOf(service.config)
   const app = Fastify({
@@ -173,9 +175,11 @@ export async function createApp(
   await app.register(website.routes)
   const metrics = metricsRoutes({ metricCollectors: metricCollectors(service) })
   await app.register(metrics)
-  await app.register(healthRoutes({ ...service, build, peerTrouble }))
+  await app.register(healthRoutes({ ...service, build, peerTrouble, devnetTrouble }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })
-  const health = () => checkComponents({ ...service, peerTrouble })
-  await app.register(accountRoutes({ ...service, health }, [aggregateAdminRoutes(service)]), { prefix: '/account' })
+  const health = () => checkComponents({ ...service, peerTrouble, devnetTrouble })
+  await app.register(accountRoutes({ ...service, health }, [aggregateAdminRoutes(service), retrievalAdminRoutes(service)]), {
+    prefix: '/account',
+  })
   return app as unknown as FastifyInstance
 }

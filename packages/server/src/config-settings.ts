@@ -324,6 +324,13 @@ export const settings = {
     initial: undefined,
     initialText: '10; 1 on the devnet',
   }),
+  RETRIEVAL_CHECK_MINUTES: optionalInteger(0, 10_080, {
+    section: 'Filecoin',
+    description:
+      'How often each storage provider has to give some of what it stores back, as a stranger would ask for it; 0 never asks. What comes is checked, and makes its standing.',
+    initial: undefined,
+    initialText: '10; 1 on the devnet',
+  }),
   ...pinSettings,
   MAX_UPLOAD_BYTES: integer(1, 64 * 1024 * GiB, {
     section: 'Limits',

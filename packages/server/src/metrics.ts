@@ -2,6 +2,7 @@ import { aggregateMetrics } from './aggregates/metrics.ts'
 import { announcementMetrics } from './announcements/metrics.ts'
 import type { Collector } from './http/metrics.ts'
 import { pinMetrics } from './pins/metrics.ts'
+import { retrievalMetrics } from './retrievals/metrics.ts'
 import type { Service } from './service.ts'
 import { peerMetrics } from './status/peer-metrics.ts'
 import { serviceMetrics } from './status/service-metrics.ts'
@@ -13,6 +14,7 @@ export function metricCollectors(service: Service): Collector[] {
     pinMetrics(service),
     announcementMetrics(service),
     aggregateMetrics(service),
+    retrievalMetrics(service),
     peerMetrics(service),
   ]
 }

@@ -43,6 +43,8 @@ export const pipeline = {
   'deal:expired': [],
   'deal:terminated': [],
   'deal:failed': [],
+  'retrieval:verified': [],
+  'retrieval:failed': [],
   'sign-in-link:requested': ['send-sign-in-link'],
   'invitation:made': ['send-invitation'],
   'account:deleted': ['delete-uploads', 'delete-pin-requests'],
@@ -75,6 +77,8 @@ export interface FactPayloads {
   'deal:expired': { dealId: number }
   'deal:terminated': { dealId: number }
   'deal:failed': { dealId: number }
+  'retrieval:verified': { contentId: number }
+  'retrieval:failed': { contentId: number }
   'sign-in-link:requested': { linkId: string }
   'invitation:made': { invitationId: number }
   'account:deleted': { userId: number }
@@ -96,6 +100,7 @@ export const clock = [
   { at: '23 * * * *', job: 'audit-pins' },
   { at: '*/5 * * * *', job: 'measure-dags' },
   { at: '29 4 * * 0', job: 'sweep-blobs' },
+  { at: '* * * * *', job: 'check-retrievals' },
 ] as const
 
 /** Jobs that need the IPFS network: the peer's process runs them, and no other. */

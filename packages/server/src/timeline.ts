@@ -2,6 +2,7 @@ import { packingRules } from './aggregates/rules.ts'
 import { aggregateTimeline } from './aggregates/timeline.ts'
 import { announcementTimeline } from './announcements/timeline.ts'
 import { pinTimeline } from './pins/timeline.ts'
+import { retrievalTimeline } from './retrievals/timeline.ts'
 import type { Service } from './service.ts'
 import type { TimelineSource } from './uploads/timeline.ts'
 import { uploadTimeline } from './uploads/timeline.ts'
@@ -13,5 +14,6 @@ export function timelineSources(service: Service): TimelineSource[] {
     pinTimeline(service),
     announcementTimeline(service),
     aggregateTimeline({ ...service, rules: packingRules(service.config) }),
+    retrievalTimeline(service),
   ]
 }

@@ -7,6 +7,7 @@ import type {
   ProviderTable,
   WalletKeyTable,
 } from './schema-filecoin.ts'
+import type { RetrievalTable } from './schema-retrievals.ts'
 
 // Rows as the migrations define them. Every instant has millisecond precision; CIDs are binary CIDv1 except `source_cid`.
 
@@ -389,4 +390,5 @@ export interface Schema {
   chain_source: ChainSourceTable
   chain_head: ChainHeadTable
   wallet_key: WalletKeyTable
+  retrieval: RetrievalTable
 }

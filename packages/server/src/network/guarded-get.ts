@@ -13,6 +13,12 @@ export interface GuardedHttp {
    * @throws RefusedAddressError; and Error for any other status, an answer that is too long, and whatever goes wrong on the way
    */
   get(url: URL, options: GuardedGetOptions): Promise<Buffer | undefined>
+  /**
+   * The answer to a GET, whatever its status, with its body still to be read; redirects are followed as by `get`.
+   *
+   * @throws RefusedAddressError; and Error for whatever goes wrong on the way
+   */
+  open(url: URL, options: Omit<GuardedGetOptions, 'maxBytes'>): Promise<IncomingMessage>
   close(): void
 }
 
@@ -30,7 +36,7 @@ export function guardedHttp(rules: AddressRules): GuardedHttp {
   const options = { keepAlive: true, maxSockets: maxConnectionsPerHost, timeout: idleMs, lookup: rules.lookup }
   const agents = { 'http:': new HttpAgent(options), 'https:': new HttpsAgent(options) }
 
-  const send = (url: URL, { headers, signal }: GuardedGetOptions): Promise<IncomingMessage> => {
+  const send = (url: URL, { headers, signal }: Omit<GuardedGetOptions, 'maxBytes'>): Promise<IncomingMessage> => {
     if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Error(`${url.protocol} is not HTTP`)
     // The URL's own spelling: numbers of any kind have become a plain address in it.
     const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -44,24 +50,28 @@ export function guardedHttp(rules: AddressRules): GuardedHttp {
     })
   }
 
+  const open: GuardedHttp['open'] = async (url, getOptions) => {
+    let at = url
+    for (let redirects = 0; ; redirects++) {
+      const response = await send(at, getOptions)
+      const { statusCode = 0 } = response
+      const { location } = response.headers
+      if (![301, 302, 303, 307, 308].includes(statusCode) || location === undefined) return response
+      response.resume()
+      if (redirects === maxRedirects) throw new Error(`${url.host} redirects more than ${maxRedirects} times`)
+      at = new URL(location, at)
+    }
+  }
+
   return {
+    open,
     async get(url, getOptions) {
-      let at = url
-      for (let redirects = 0; ; redirects++) {
-        const response = await send(at, getOptions)
-        const { statusCode = 0 } = response
-        const { location } = response.headers
-        if ([301, 302, 303, 307, 308].includes(statusCode) && location !== undefined) {
-          response.resume()
-          if (redirects === maxRedirects) throw new Error(`${url.host} redirects more than ${maxRedirects} times`)
-          at = new URL(location, at)
-          continue
-        }
-        if (statusCode === 200) return await readBody(response, getOptions.maxBytes)
-        response.destroy()
-        if (statusCode === 404 || statusCode === 410) return undefined
-        throw new Error(`${at.host} answered ${statusCode}`)
-      }
+      const response = await open(url, getOptions)
+      const { statusCode = 0 } = response
+      if (statusCode === 200) return await readBody(response, getOptions.maxBytes)
+      response.destroy()
+      if (statusCode === 404 || statusCode === 410) return undefined
+      throw new Error(`${url.host} answered ${statusCode}`)
     },
     close() {
       for (const agent of Object.values(agents)) agent.destroy()

@@ -2,9 +2,10 @@ import type { Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { GuardedHttp } from '../network/guarded-get.ts'
+import { httpUrlOf } from '../network/http-multiaddr.ts'
 import type { Provider } from '../network/network.ts'
 import type { Bitswap } from './bitswap/bitswap.ts'
-import { gatewaySource, gatewayUrl } from './gateway-source.ts'
+import { gatewaySource } from './gateway-source.ts'
 import { parsePeerId } from './routing.ts'
 import type { Source } from './source.ts'
 
@@ -24,7 +25,7 @@ interface Components {
 
 /** A provider from the address somebody gave: a multiaddr with a peer id, or of a gateway. Undefined where it is neither. */
 export function providerOf(address: string): Provider | undefined {
-  if (gatewayUrl(address)) return { id: '', addrs: [address] }
+  if (httpUrlOf(address)) return { id: '', addrs: [address] }
   try {
     const id = multiaddr(address)
       .getComponents()
@@ -54,7 +55,7 @@ export function connector({ libp2p, bitswap, http }: Components) {
   return {
     /** Undefined for a provider that can be asked in no way we know. @throws whatever kept us from connecting */
     async connect({ id, addrs, protocols }: Provider, signal: AbortSignal): Promise<Source | undefined> {
-      const url = addrs.map(gatewayUrl).find((known) => known !== undefined)
+      const url = addrs.map(httpUrlOf).find((known) => known !== undefined)
       const isOnlyGateway = protocols?.includes('transport-ipfs-gateway-http') && !protocols.includes('transport-bitswap')
       if (url && (isOnlyGateway || id === '')) return gatewaySource(url, http)
       if (id === '') return undefined

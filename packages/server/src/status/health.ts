@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { checkAnnouncements } from '../announcements/check.ts'
 import type { BlobStore } from '../blobs/blobs.ts'
+import { devnetLabel } from '../chain/source.ts'
 import type { Database } from '../database/database.ts'
 import { countLivePools } from '../jobs/life-sign.ts'
 import type { Mail } from '../mail/mail.ts'
@@ -10,6 +11,8 @@ import { checkPeer, expectsPeer } from './peer-health.ts'
 
 interface Components extends PeerHealthComponents {
   blobs: BlobStore
+  /** Why the Filecoin devnet that this process started does not run. */
+  devnetTrouble?: (() => string | undefined) | undefined
 }
 
 export interface CheckResult {
@@ -76,13 +79,19 @@ async function checkJobs(database: Database): Promise<string> {
   return count === 1 ? 'one process runs them' : `${count} processes run them`
 }
 
+function checkDevnet(trouble: string | undefined): string {
+  if (trouble !== undefined) throw new Error(trouble)
+  return devnetLabel
+}
+
 /**
- * Whether this process can store and read right now: tried, not assumed. Without the peer it can; that one is told of, and `ok` does not
+ * Whether this process can store and read right now: tried, not assumed. Without the peer or the devnet it can; those are told of, and `ok` does not
  * depend on it, or a load balancer would turn uploads away for it.
  */
-export async function checkHealth({ blobs, ...components }: Components): Promise<HealthReport> {
-  const { database } = components
-  const [databaseResult, blobsResult, peerResult] = await Promise.all([
+export async function checkHealth({ blobs, devnetTrouble, ...components }: Components): Promise<HealthReport> {
+  const { config, database } = components
+  const expectsDevnet = devnetTrouble && config.ROLE === 'all' && config.FILECOIN_RPC === 'devnet'
+  const [databaseResult, blobsResult, peerResult, devnetResult] = await Promise.all([
     timed(async () => {
       const { rows } = await sql<{
         writable: boolean
@@ -97,7 +106,13 @@ export async function checkHealth({ blobs, ...components }: Components): Promise
       // Said by the check of the database.
       () => undefined,
     ),
+    expectsDevnet ? timed(async () => checkDevnet(devnetTrouble())) : undefined,
   ])
-  const checks = { database: databaseResult, blobs: blobsResult, ...(peerResult && { peer: peerResult }) }
+  const checks = {
+    database: databaseResult,
+    blobs: blobsResult,
+    ...(peerResult && { peer: peerResult }),
+    ...(devnetResult && { devnet: devnetResult }),
+  }
   return { ok: databaseResult.ok && blobsResult.ok, checks }
 }

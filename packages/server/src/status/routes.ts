@@ -15,6 +15,7 @@ export interface StatusComponents {
   database: Db
   blobs: BlobStore
   peerTrouble?: (() => string | undefined) | undefined
+  devnetTrouble?: (() => string | undefined) | undefined
   build: BuildInfo
 }
 

@@ -8,9 +8,9 @@ import { sha256 } from 'multiformats/hashes/sha2'
 import { afterEach, describe, expect, it } from 'vitest'
 import { addressRules } from '../../src/network/addresses.ts'
 import { guardedHttp } from '../../src/network/guarded-get.ts'
+import { httpUrlOf } from '../../src/network/http-multiaddr.ts'
 import { openPeerControl } from '../../src/peer/control-client.ts'
 import { mayDial } from '../../src/peer/dial-rules.ts'
-import { gatewayUrl } from '../../src/peer/gateway-source.ts'
 import { openPeer } from './peers.ts'
 
 const servers: Server[] = []
@@ -61,7 +61,7 @@ describe('an HTTP gateway', () => {
   })
 
   it('is found in a multiaddr of any spelling', () => {
-    const url = (address: string) => gatewayUrl(address)?.href
+    const url = (address: string) => httpUrlOf(address)?.href
     expect(url('/dns4/example.org/tcp/443/https')).toBe('https://example.org/')
     expect(url('/dns/example.org/tcp/8443/tls/http')).toBe('https://example.org:8443/')
     expect(url('/ip4/1.2.3.4/tcp/80/http')).toBe('http://1.2.3.4/')
