@@ -4,7 +4,17 @@ import { constants } from 'node:os'
 import { nodeFlags, serverFile } from './server-process.ts'
 
 /** Commands that work on the database itself. They are the server's: it is started for them as a process of its own. */
-export const operatorVerbs = ['users', 'keys', 'index', 'pins', 'announcements', 'pieces', 'aggregates', 'wallet'] as const
+export const operatorVerbs = [
+  'users',
+  'keys',
+  'index',
+  'pins',
+  'announcements',
+  'pieces',
+  'aggregates',
+  'providers',
+  'wallet',
+] as const
 
 /** Runs one with the terminal it was called from, and gives back its exit code. */
 export async function runOperator(args: readonly string[]): Promise<number> {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Fastify, { LogController } from 'fastify'
 import { guard } from './accounts/guard.ts'
@@ -32,6 +33,10 @@ import { pieceRoutes } from './pieces/routes.ts'
 import { openDelegates } from './pin-requests/delegates.ts'
 import { pinRequestRoutes } from './pin-requests/routes.ts'
 import { proofRoutes } from './proofs/routes.ts'
+import { providerAdminRoutes } from './providers/admin-routes.ts'
+import { storageProviderRoutes } from './providers/public-routes.ts'
+import { portalRoutes } from './providers/routes.ts'
+import { portalScriptRoutes } from './providers/script-routes.ts'
 import { retrievalAdminRoutes } from './retrievals/routes.ts'
 import { gatewayUrlOf } from './routing/gateway-url.ts'
 import { ownPeers } from './routing/own-peers.ts'
@@ -100,6 +105,9 @@ function apiRoutes(service: Service, build: BuildInfo) {
       await json.register(uploadRecordRoutes(components))
       await json.register(proofRoutes(components))
       await json.register(manyUploadRoutes(components))
+      await json.register(
+        storageProviderRoutes({ ...components, publicUrl: () => publicUrlOf(service.config, app.server.address()) }),
+      )
     })
   }
 }
@@ -123,6 +131,11 @@ function openGatewayNames({ config, peerControl }: Service): Names {
 function routeUrl(request: IncomingMessage, gateway: GatewayConfig): string {
   const url = request.url ?? '/'
   return gatewayUrl(request.headers, url, gateway) ?? apiHostUrl(request, url)
+}
+
+/** Where this server is reached, also where it took any free port. */
+function publicUrlOf({ PUBLIC_URL }: Config, listening: AddressInfo | string | null): string {
+  return gatewayUrlOf({ PUBLIC_URL, GATEWAY_HOST: undefined }, listening)
 }
 
 /** Whom delegated routing names as the provider of what is here. */
@@ -172,14 +185,16 @@ export async function createApp(
     },
   )
   await app.register(pieceRoutes({ ...service, pieces: aggregatePieces(service) }))
+  const publicUrl = () => publicUrlOf(service.config, app.server.address())
+  await app.register(portalRoutes({ ...service, publicUrl }), { prefix: '/sp' })
+  await app.register(portalScriptRoutes({ publicUrl }), { prefix: '/sp' })
   await app.register(website.routes)
   const metrics = metricsRoutes({ metricCollectors: metricCollectors(service) })
   await app.register(metrics)
   await app.register(healthRoutes({ ...service, build, peerTrouble, devnetTrouble }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })
   const health = () => checkComponents({ ...service, peerTrouble, devnetTrouble })
-  await app.register(accountRoutes({ ...service, health }, [aggregateAdminRoutes(service), retrievalAdminRoutes(service)]), {
-    prefix: '/account',
-  })
+  const laterParts = [aggregateAdminRoutes(service), providerAdminRoutes(service), retrievalAdminRoutes(service)]
+  await app.register(accountRoutes({ ...service, health }, laterParts), { prefix: '/account' })
   return app as unknown as FastifyInstance
 }

@@ -1,4 +1,5 @@
 import { pinSettings } from './config-pins.ts'
+import { providerSettings } from './config-providers.ts'
 import { choice, integer, list, nodes, optionalInteger, text, url } from './config-setting.ts'
 
 const GiB = 1024 ** 3
@@ -331,6 +332,7 @@ export const settings = {
     initial: undefined,
     initialText: '10; 1 on the devnet',
   }),
+  ...providerSettings,
   ...pinSettings,
   MAX_UPLOAD_BYTES: integer(1, 64 * 1024 * GiB, {
     section: 'Limits',

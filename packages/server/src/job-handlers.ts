@@ -4,6 +4,7 @@ import { blockJobs } from './blocks/jobs.ts'
 import type { JobHandlers } from './jobs/worker.ts'
 import { pinRequestJobs } from './pin-requests/jobs.ts'
 import { pinJobs } from './pins/jobs.ts'
+import { providerJobs } from './providers/jobs.ts'
 import { retrievalJobs } from './retrievals/jobs.ts'
 import type { Service } from './service.ts'
 import { uploadJobs } from './uploads/jobs.ts'
@@ -19,5 +20,6 @@ export function jobHandlers(service: Service): JobHandlers {
     ...pinJobs(service),
     ...pinRequestJobs(service),
     ...retrievalJobs(service),
+    ...providerJobs(service),
   }
 }

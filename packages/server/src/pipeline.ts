@@ -101,6 +101,7 @@ export const clock = [
   { at: '*/5 * * * *', job: 'measure-dags' },
   { at: '29 4 * * 0', job: 'sweep-blobs' },
   { at: '* * * * *', job: 'check-retrievals' },
+  { at: '11 * * * *', job: 'forget-portal-requests' },
 ] as const
 
 /** Jobs that need the IPFS network: the peer's process runs them, and no other. */

@@ -10,5 +10,6 @@ export function addOperatorCommands(program: Command): void {
   program.command('aggregates').description('what uploads are packed into for Filecoin').helpOption(false)
   program.command('announcements').description('what the IPFS network is told of: the queue, and retrying').helpOption(false)
   program.command('pieces').description('make links under which storage providers download pieces').helpOption(false)
+  program.command('providers').description('storage providers that may take pieces, and what they asked for').helpOption(false)
   program.command('wallet').description('the keys that sign proposals of deals').helpOption(false)
 }

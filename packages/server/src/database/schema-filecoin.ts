@@ -82,6 +82,37 @@ export interface ChainHeadTable {
   seen_at: Generated<Date>
 }
 
+// Requests to the portal, and who would like to be registered: migration 000013.
+
+export interface PortalRequestTable {
+  id: string
+  at: Created
+  network: Generated<string>
+  actor_id: number | null
+  header_hash: Uint8Array | null
+  place: string
+  call: string
+  piece_cid: string | null
+  status: number
+  error_code: number | null
+  reason: string | null
+  deal_id: number | null
+  took_ms: number
+}
+
+export interface ProviderApplicationTable {
+  network: string
+  actor_id: number
+  name: string
+  organisation: string
+  city: string
+  country: string
+  continent: string
+  retrieval_url: string | null
+  contact: string
+  filed_at: Generated<Date>
+}
+
 /** Keys with which proposals are signed: migration 000011. */
 export interface WalletKeyTable {
   address: Uint8Array

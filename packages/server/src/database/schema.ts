@@ -4,6 +4,8 @@ import type {
   ChainSourceTable,
   DealEventTable,
   DealTable,
+  PortalRequestTable,
+  ProviderApplicationTable,
   ProviderTable,
   WalletKeyTable,
 } from './schema-filecoin.ts'
@@ -391,4 +393,6 @@ export interface Schema {
   chain_head: ChainHeadTable
   wallet_key: WalletKeyTable
   retrieval: RetrievalTable
+  portal_request: PortalRequestTable
+  provider_application: ProviderApplicationTable
 }

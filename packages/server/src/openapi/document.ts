@@ -20,6 +20,11 @@ const tags = [
       'The IPFS Pinning Service API 1.0.0: have content fetched from the network by its CID, and kept. For `ipfs pin remote` and other clients of it, the address of the service is `/api` of this server. Failures have the shape `{ "error": { "reason", "details" } }`.',
   },
   { name: 'proofs', description: 'Check where a content is kept, without trusting this server.' },
+  {
+    name: 'storage providers',
+    description:
+      'The portal where storage providers of Filecoin take pieces by themselves, as Spade had it. Every answer has the same envelope; a refusal is a 403 that names every reason. `docs/storage-providers.md` has the whole of it.',
+  },
   { name: 'keys', description: 'The API keys of your account.' },
   { name: 'users', description: 'Your account: what it may do, and who may upload on its behalf (UCANs).' },
   {
@@ -45,6 +50,12 @@ const securitySchemes = {
     name: 'keepsake-session',
     description:
       'Set by signing in; over https it is called `__Host-keepsake-session`. Accepted from pages of the website only: calls that change something need the header `X-Keepsake-CSRF: 1`.',
+  },
+  spid: {
+    type: 'http',
+    scheme: 'FIL-SPID-V0',
+    description:
+      'A storage provider shows who it is: `FIL-SPID-V0 <epoch>;<f0 address>;<signature>[;<argument>]`. The worker key of the provider signs three spaces, the randomness of the epoch (StateGetBeaconEntry) and the argument; signature and argument are in base64. Good for that epoch and the three after it.',
   },
   metaplex: {
     type: 'apiKey',

@@ -6,6 +6,7 @@ import { addIndex } from './index-command.ts'
 import { addKeys } from './keys.ts'
 import { addPieces } from './pieces-command.ts'
 import { addPins } from './pins-command.ts'
+import { addProviders } from './providers-command.ts'
 import { addUsers } from './users.ts'
 import { addWallet } from './wallet-command.ts'
 
@@ -17,7 +18,7 @@ export function createProgram(context: Context): Command {
     .helpOption('-h, --help', 'show help')
     .showSuggestionAfterError()
     .exitOverride()
-  const parts = [addUsers, addKeys, addIndex, addPins, addAnnouncements, addPieces, addAggregates, addWallet]
+  const parts = [addUsers, addKeys, addIndex, addPins, addAnnouncements, addPieces, addAggregates, addProviders, addWallet]
   for (const add of parts) add(program, context)
   return program
 }

@@ -183,7 +183,7 @@ describe('the page', () => {
     const run = (line: string) =>
       new Promise<string>((resolve, reject) => {
         const command = `${line} --silent --show-error --max-time 5 --output answer --write-out '%{http_code}'`
-        const env = { ...process.env, KEY: key, JWT: 'none' }
+        const env = { ...process.env, KEY: key, JWT: 'none', SPID: 'none' }
         execFile('sh', ['-c', command], { cwd: folder, env }, (error, out) => {
           // An answer that goes on as long as somebody listens; what it began with is known by then.
           if (error && !(error.code === outOfTime && out !== '000')) reject(error)
@@ -204,12 +204,15 @@ describe('the page', () => {
       'replacePin',
       'deletePin',
       'getProof',
+      'getStorageProvider',
     ])
     let count = 0
     // What changes an account needs somebody who is signed in, or an answer that only he can give.
     for (const { operation, path, method } of operations)
       if (path.startsWith('/account') && !(method === 'get' && operation.security?.length === 0))
         refused.add(operation.operationId)
+    // A storage provider shows who it is with a key that only it has.
+    for (const { operation, path } of operations) if (path.startsWith('/sp/')) refused.add(operation.operationId)
     for (const { operation } of operations) {
       const section = new RegExp(`<article id="${operation.operationId}">[^]*?</article>`).exec(text)?.[0] as string
       for (const [, escaped] of section.matchAll(/<pre[^>]*><code>([^<]+)</g)) {

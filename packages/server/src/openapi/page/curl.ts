@@ -43,6 +43,7 @@ export function curlExamples(document: OpenApiDocument, path: string, method: st
   const schemes = Object.keys(operation.security?.[0] ?? {})
   const key = schemes.includes('apiKey') ? ['-H "Authorization: Bearer $KEY"'] : []
   const metaplex = schemes.includes('metaplex') ? ['-H "x-web3auth: Metaplex $JWT"'] : []
+  const spid = schemes.includes('spid') ? ['-H "Authorization: $SPID"'] : []
   const session = schemes.includes('session') && key.length === 0 ? ['-b "keepsake-session=$SESSION"'] : []
   // What pages of the website send with a call that changes something.
   const isForPages = path.startsWith('/account') && method !== 'get'
@@ -53,7 +54,7 @@ export function curlExamples(document: OpenApiDocument, path: string, method: st
   const implied = method === 'get' || (method === 'post' && bodies.length > 0)
   const verb = implied ? [] : [`-X ${method.toUpperCase()}`]
   const line = (body: string[]) =>
-    ['curl', ...verb, ...key, ...metaplex, ...session, ...page, ...body, quotedAddress(address)]
+    ['curl', ...verb, ...key, ...metaplex, ...spid, ...session, ...page, ...body, quotedAddress(address)]
       .join(' \\\n  ')
       .replace('curl \\\n  ', 'curl ')
   const named = (schema: Schema) => document.components.schemas[schema.$ref?.split('/').at(-1) ?? ''] ?? schema

@@ -41,10 +41,11 @@ function schemaSection([name, schema]: [string, Schema]): Html {
 }
 
 function securitySection(document: OpenApiDocument): Html {
-  const { apiKey, ucan, agentDid, metaplex } = document.components.securitySchemes
+  const { apiKey, ucan, agentDid, metaplex, spid } = document.components.securitySchemes
   const lines = [
     ['API key', apiKey?.description],
     ['UCAN', `${ucan?.description} With it goes the header \`x-agent-did\`. ${agentDid?.description}`],
+    ['Storage providers', spid?.description],
     ['Metaplex', `The header \`x-web3auth\`: ${metaplex?.description}`],
   ] as const
   return html`<section id="signing-in"><h2>Signing in</h2><dl>${lines.map(([name, text]) => html`<dt><strong>${name}</strong></dt><dd>${inline(text ?? '')}</dd>`)}</dl></section>`
