@@ -14,6 +14,8 @@ type Answer = { result: unknown } | { error: { code: number; message: string } }
 export async function startNode(answer: (method: string, params: unknown[]) => Answer, status = 200): Promise<TestNode> {
   const calls: string[] = []
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    // A websocket is asked for with GET: this node has none.
+    if (request.method !== 'POST') return void response.writeHead(404).end()
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {

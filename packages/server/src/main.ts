@@ -3,6 +3,7 @@ import { findSetUpLink } from './accounts/set-up.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config.ts'
 import { ConfigError, parseConfig } from './config.ts'
+import { followChain } from './deals/track/follow.ts'
 import { KeepsakeError } from './errors.ts'
 import { jobHandlers } from './job-handlers.ts'
 import { startWorker } from './jobs/worker.ts'
@@ -51,6 +52,9 @@ async function serve(config: Config): Promise<void> {
   if (config.ROLE !== 'http') {
     const worker = await startWorker({ database: service.database, handlers: jobHandlers(service), log })
     running.defer(() => worker.stop())
+    const { chain } = service
+    const follower = chain && followChain({ ...service, chain })
+    running.defer(() => follower?.stop())
   }
   if (config.ROLE === 'worker') {
     process.stdout.write('Keepsake is running jobs.\n')
