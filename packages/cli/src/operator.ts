@@ -14,6 +14,7 @@ export const operatorVerbs = [
   'aggregates',
   'providers',
   'wallet',
+  'devnet',
 ] as const
 
 /** Runs one with the terminal it was called from, and gives back its exit code. */

@@ -1,6 +1,8 @@
+import { formatAddress } from '@keepsake/filecoin/address.ts'
 import pino from 'pino'
 import { findSetUpLink } from './accounts/set-up.ts'
 import { createApp } from './app.ts'
+import { type SupervisedDevnet, superviseDevnet } from './chain/devnet.ts'
 import type { Config } from './config.ts'
 import { ConfigError, parseConfig } from './config.ts'
 import { followChain } from './deals/track/follow.ts'
@@ -8,6 +10,7 @@ import { KeepsakeError } from './errors.ts'
 import { jobHandlers } from './job-handlers.ts'
 import { startWorker } from './jobs/worker.ts'
 import { supervisePeer } from './peer/supervise.ts'
+import type { Service } from './service.ts'
 import { openService } from './service.ts'
 import { readBuildInfo } from './status/version.ts'
 
@@ -16,6 +19,19 @@ const drainMs = 30_000
 
 function urlOf({ PUBLIC_URL }: Config, port: number): string {
   return PUBLIC_URL.endsWith(':0') ? `http://localhost:${port}` : PUBLIC_URL
+}
+
+/** Its storage providers reach this server like anybody on this machine, so it starts once that is possible. */
+function startDevnet({ config, ...service }: Service, port: number): SupervisedDevnet {
+  const isAnyAddress = config.HOST === '0.0.0.0' || config.HOST === '::'
+  const host = isAnyAddress ? '127.0.0.1' : config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST
+  return superviseDevnet({
+    ...service,
+    dataDir: config.DATA_DIR,
+    keepsakeUrl: `http://${host}:${port}`,
+    walletAddress: async () => formatAddress((await service.wallet.defaultSigner()).address),
+    env: process.env,
+  })
 }
 
 function banner(url: string): string {
@@ -49,6 +65,8 @@ async function serve(config: Config): Promise<void> {
       ? supervisePeer({ log, databaseUrl: service.databaseUrl, env: process.env })
       : undefined
   running.defer(() => peer?.stop())
+  let devnet: SupervisedDevnet | undefined
+  running.defer(() => devnet?.stop())
   if (config.ROLE !== 'http') {
     const worker = await startWorker({ database: service.database, handlers: jobHandlers(service), log })
     running.defer(() => worker.stop())
@@ -60,7 +78,7 @@ async function serve(config: Config): Promise<void> {
     process.stdout.write('Keepsake is running jobs.\n')
     await stopped
   } else {
-    const app = await createApp(service, await readBuildInfo(), peer?.trouble)
+    const app = await createApp(service, await readBuildInfo(), peer?.trouble, () => devnet?.trouble())
     await app.listen({ port: config.PORT, host: config.HOST }).catch(async (error: unknown) => {
       await app.close()
       throw error
@@ -68,6 +86,7 @@ async function serve(config: Config): Promise<void> {
     const address = app.server.address()
     const port = typeof address === 'object' && address ? address.port : config.PORT
     process.stdout.write(`${banner(urlOf(config, port))}\n`)
+    if (config.ROLE === 'all' && config.FILECOIN_RPC === 'devnet') devnet = startDevnet(service, port)
     const link = await findSetUpLink(service, urlOf(config, port))
     if (link) log.warn({ link }, 'this server has no administrator yet; whoever opens this link becomes it, once')
     log.info({ reason: await stopped }, 'stopping')

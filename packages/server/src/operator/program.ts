@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { addAggregates } from './aggregates-command.ts'
 import { addAnnouncements } from './announcements-command.ts'
 import type { Context } from './context.ts'
+import { addDevnet } from './devnet-command.ts'
 import { addIndex } from './index-command.ts'
 import { addKeys } from './keys.ts'
 import { addPieces } from './pieces-command.ts'
@@ -18,7 +19,18 @@ export function createProgram(context: Context): Command {
     .helpOption('-h, --help', 'show help')
     .showSuggestionAfterError()
     .exitOverride()
-  const parts = [addUsers, addKeys, addIndex, addPins, addAnnouncements, addPieces, addAggregates, addProviders, addWallet]
+  const parts = [
+    addUsers,
+    addKeys,
+    addIndex,
+    addPins,
+    addAnnouncements,
+    addPieces,
+    addAggregates,
+    addProviders,
+    addWallet,
+    addDevnet,
+  ]
   for (const add of parts) add(program, context)
   return program
 }
