@@ -41,8 +41,9 @@ export function makePiece(sizeBytes = 10_000): TestPiece {
   return { data, piece, tree, read: (offset, length) => Promise.resolve(data.subarray(offset, offset + length)) }
 }
 
+/** A proposal that the market takes at an epoch. */
 export function proposalFor(
-  node: DevnetNode,
+  { provider, epoch }: { provider: number; epoch: number },
   client: Signer,
   { piece }: TestPiece,
   changes: Partial<DealProposal> = {},
@@ -52,10 +53,10 @@ export function proposalFor(
     pieceSizeBytes: paddedBytes(piece.height),
     verifiedDeal: false,
     client: client.address,
-    provider: idAddress(node.providers[0]!.actorId),
+    provider: idAddress(provider),
     label: { isText: true, bytes: new TextEncoder().encode('a label') },
-    startEpoch: node.height + 200,
-    endEpoch: node.height + 10_000,
+    startEpoch: epoch + 200,
+    endEpoch: epoch + 10_000,
     storagePricePerEpoch: 0n,
     providerCollateral: 5n,
     clientCollateral: 0n,
@@ -73,66 +74,58 @@ export function published(client: Signer, ...proposals: DealProposal[]): Uint8Ar
   )
 }
 
-/** What the first provider does with a piece, step by step, as a storage provider does it. */
+export function preCommitment(provider: number, sector: number, { piece }: TestPiece, expiration: number): Uint8Array {
+  return encodePreCommitParams([
+    {
+      sealProof: DEVNET_PROOF,
+      sector,
+      sealedCid: devnetSealedCid(provider, sector, [piece.root]),
+      sealRandomnessEpoch: 0,
+      dealIds: [],
+      expiration,
+      unsealedCid: pieceCidV1(piece),
+    },
+  ])
+}
+
+/** The leaves of the one piece of a sector that a beacon asks for. */
+export async function leavesFor(beacon: Uint8Array, provider: number, sector: number, held: TestPiece): Promise<Uint8Array> {
+  const asked = challengedLeaves({ beacon, provider, sector, piece: 0, height: held.piece.height })
+  return encodeLeafProofs([{ sector, pieces: [await proveLeaves(held.tree, held.read, hashPairs, asked)] }])
+}
+
+export function activation(sector: number, { piece }: TestPiece, dealId: number, proof: Uint8Array): Uint8Array {
+  const manifest = { pieceCid: pieceCidV1(piece), pieceSizeBytes: paddedBytes(piece.height), allocation: null }
+  return encodeProveCommitParams({
+    sectors: [{ sector, pieces: [{ ...manifest, notify: [dealNotice(dealId)] }] }],
+    proofs: [proof],
+    aggregateProof: new Uint8Array(),
+    aggregateProofType: null,
+    requireActivationSuccess: true,
+    requireNotificationSuccess: true,
+  })
+}
+
+/** @param seen an epoch before, and the ticket of its block */
+export function windowProof(deadline: number, proof: Uint8Array, seen: { epoch: number; ticket: Uint8Array }): Uint8Array {
+  return encodeWindowPostParams({
+    deadline,
+    partitions: [{ index: 0, skipped: bitfieldOf([]) }],
+    proofs: [{ type: DEVNET_PROOF, bytes: proof }],
+    chainCommitEpoch: seen.epoch,
+    chainCommitRandomness: ticketRandomness(seen.ticket),
+  })
+}
+
+/** What a provider does with a piece, step by step, against a node that runs: everything it knows it asked for by RPC. */
 export function testProvider(node: DevnetNode, rpc: Rpc, index = 0) {
   const { actorId, keys } = node.providers[index]!
-  const run = (method: number, params: Uint8Array, to = actorId): Promise<Outcome> =>
-    node.outcome(node.send(keys.control, { to: idAddress(to), method, params }))
+  const here = () => ({ provider: actorId, epoch: node.height })
 
-  async function publish(params: Uint8Array): Promise<number[]> {
-    const outcome = await run(market.publishStorageDeals, params, 5)
+  async function run(method: number, params: Uint8Array, to = actorId): Promise<Outcome> {
+    const outcome = await node.outcome(node.send(keys.control, { to: idAddress(to), method, params }))
     if (outcome.exitCode !== 0) throw new Error(`exit ${outcome.exitCode}: ${outcome.reason}`)
-    return decodePublishReturn(outcome.return).dealIds
-  }
-
-  /** Commits to a sector and waits. @returns the epoch of the pre-commitment */
-  async function preCommit(sector: number, held: TestPiece, expiration: number): Promise<number> {
-    const sealedCid = devnetSealedCid(actorId, sector, [held.piece.root])
-    const said = { sealProof: DEVNET_PROOF, sector, sealedCid, sealRandomnessEpoch: node.height, dealIds: [], expiration }
-    const outcome = await run(
-      miner.preCommitSectorBatch2,
-      encodePreCommitParams([{ ...said, unsealedCid: pieceCidV1(held.piece) }]),
-    )
-    if (outcome.exitCode !== 0) throw new Error(`exit ${outcome.exitCode}: ${outcome.reason}`)
-    // Its receipt is in the tipset after the one it is in.
-    const { blocks } = await tipSetByHeight(rpc, outcome.height)
-    return (await getTipSet(rpc, blocks[0]!.parents)).height
-  }
-
-  async function leaves(sector: number, held: TestPiece, epoch: number) {
-    const beacon = await beaconEntry(rpc, epoch)
-    const asked = challengedLeaves({ beacon, provider: actorId, sector, piece: 0, height: held.piece.height })
-    return encodeLeafProofs([{ sector, pieces: [await proveLeaves(held.tree, held.read, hashPairs, asked)] }])
-  }
-
-  async function proveCommit(sector: number, held: TestPiece, dealId: number, proof: Uint8Array): Promise<Outcome> {
-    const piece = { pieceCid: pieceCidV1(held.piece), pieceSizeBytes: paddedBytes(held.piece.height), allocation: null }
-    return await run(
-      miner.proveCommitSectors3,
-      encodeProveCommitParams({
-        sectors: [{ sector, pieces: [{ ...piece, notify: [dealNotice(dealId)] }] }],
-        proofs: [proof],
-        aggregateProof: new Uint8Array(),
-        aggregateProofType: null,
-        requireActivationSuccess: true,
-        requireNotificationSuccess: true,
-      }),
-    )
-  }
-
-  /** Proves one sector in the window that opened at an epoch. */
-  async function prove(deadline: number, sector: number, held: TestPiece, opened: number): Promise<Outcome> {
-    const head = await chainHead(rpc)
-    return await run(
-      miner.submitWindowedPoSt,
-      encodeWindowPostParams({
-        deadline,
-        partitions: [{ index: 0, skipped: bitfieldOf([]) }],
-        proofs: [{ type: DEVNET_PROOF, bytes: await leaves(sector, held, opened) }],
-        chainCommitEpoch: head.height,
-        chainCommitRandomness: ticketRandomness(head.blocks[0]!.ticket!),
-      }),
-    )
+    return outcome
   }
 
   async function reach(epoch: number): Promise<void> {
@@ -147,19 +140,29 @@ export function testProvider(node: DevnetNode, rpc: Rpc, index = 0) {
   return {
     actorId,
     keys,
-    run,
-    publish,
-    preCommit,
-    proveCommit,
-    leaves,
-    prove,
+    here,
     reach,
+    async publish(params: Uint8Array): Promise<number[]> {
+      return decodePublishReturn((await run(market.publishStorageDeals, params, 5)).return).dealIds
+    },
     /** The whole way of one piece to an active deal. */
-    async store(sector: number, held: TestPiece, dealId: number, expiration = node.height + 100_000): Promise<void> {
-      const epoch = (await preCommit(sector, held, expiration)) + node.rules.preCommitDelayEpochs
+    async store(sector: number, held: TestPiece, dealId: number): Promise<void> {
+      const said = preCommitment(actorId, sector, held, node.height + 100_000)
+      const { height } = await run(miner.preCommitSectorBatch2, said)
+      // Its receipt is in the tipset after the one it is in.
+      const { blocks } = await tipSetByHeight(rpc, height)
+      const included = await getTipSet(rpc, blocks[0]!.parents)
+      const epoch = included.height + node.rules.preCommitDelayEpochs
       await reach(epoch)
-      const outcome = await proveCommit(sector, held, dealId, await leaves(sector, held, epoch))
-      if (outcome.exitCode !== 0) throw new Error(`exit ${outcome.exitCode}: ${outcome.reason}`)
+      const proof = await leavesFor(await beaconEntry(rpc, epoch), actorId, sector, held)
+      await run(miner.proveCommitSectors3, activation(sector, held, dealId, proof))
+    },
+    /** Proves one sector in the window that opened at an epoch. */
+    async prove(deadline: number, sector: number, held: TestPiece, opened: number): Promise<void> {
+      const { blocks } = await chainHead(rpc)
+      const proof = await leavesFor(await beaconEntry(rpc, opened), actorId, sector, held)
+      const seen = { epoch: blocks[0]!.height, ticket: blocks[0]!.ticket! }
+      await run(miner.submitWindowedPoSt, windowProof(deadline, proof, seen))
     },
   }
 }
