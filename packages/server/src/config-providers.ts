@@ -42,11 +42,12 @@ export const providerSettings = {
       'A deal that ends within so many days (of 2,880 epochs), or within the last quarter of its time where that is less, does not count as a replica any more: its successor can be taken before it ends.',
     initial: 45,
   }),
-  PROVIDER_MUST_MINE: choice(['yes', 'no'], {
+  PROVIDER_MUST_MINE: choice(['auto', 'yes', 'no'], {
     section: 'Storage providers',
     description:
-      'Whether a storage provider has to be eligible for mining (MinerGetBaseInfo): it has power, and proves what it holds. `no` for those that are new or hold little.',
-    initial: 'yes',
+      'Whether a storage provider has to be eligible for mining (MinerGetBaseInfo): it has power, and proves what it holds. `no` for those that are new or hold little. ' +
+      '`auto` is `yes`, but not on the devnet, where nobody mines.',
+    initial: 'auto',
   }),
   PORTAL_LOG_DAYS: integer(1, 3650, {
     section: 'Storage providers',

@@ -8,7 +8,7 @@ import { countByState, countOverdue, type HeldDeal, listDeals } from './holdings
 import { addressOf, type Provider } from './providers.ts'
 import { getProvider, listProviders } from './registered.ts'
 import { countOffered } from './replication.ts'
-import { replicationRules } from './rules.ts'
+import { mustMineOn, replicationRules } from './rules.ts'
 
 export interface OverviewComponents {
   config: Config
@@ -47,7 +47,7 @@ export async function readOverview(components: OverviewComponents): Promise<Stor
       perContinent: rules.maxPerContinent,
       inFlightBytes: rules.maxInFlightBytes,
       endingDays: config.DEAL_ENDING_DAYS,
-      mustMine: rules.mustMine,
+      mustMine: mustMineOn(now?.source ?? { isDevnet: false }, rules),
     },
     offered: now
       ? await countOffered(database, { network: now.source.network, epoch: now.epoch, rules })

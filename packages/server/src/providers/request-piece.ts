@@ -57,11 +57,6 @@ export async function requestPiece(
   return await database.kysely.transaction().execute(async (kysely) => {
     const db = { kysely }
     await lockRequests(db)
-    if (request.who.argument.length > 0 && (await isSpent(db, request.who.headerHash)))
-      throw new KeepsakeError(
-        'ERROR_INVALID_SPID',
-        'This header was used already: one with a signed argument is good for one piece. Sign a new one.',
-      )
     const outcome = await decide(db, { facts, rules }, request, wanted)
     await finish(db, outcome)
     return outcome
@@ -89,6 +84,13 @@ async function decide(
   ]
   const states = [replicationState(asker, counts, rules)]
   if (refusals.length > 0) return { refusals, response: { tenant_replication_states: states }, dealId: undefined }
+  // Last, since whoever asks again for what it got should hear that it has it.
+  if (who.argument.length > 0 && (await isSpent(db, who.headerHash))) {
+    throw new KeepsakeError(
+      'ERROR_INVALID_SPID',
+      'This header was used already: one with a signed argument is good for one piece. Sign a new one.',
+    )
+  }
   const dealId = await reserve(db, facts, {
     aggregateId: piece.aggregateId,
     providerId: provider.id,

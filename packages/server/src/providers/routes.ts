@@ -17,7 +17,7 @@ import { openAuthorizer } from './authorize.ts'
 import { type Allowed, type DoorComponents, openDoor, requireChain } from './door.ts'
 import type { Said } from './envelope.ts'
 import { givePiece, type PortalParts, tellEligible, tellPending, tellStatus } from './portal.ts'
-import { replicationRules } from './rules.ts'
+import { mustMineOn, replicationRules } from './rules.ts'
 import { openSpidKeys } from './spid-keys.ts'
 import { openStandings } from './standing.ts'
 
@@ -43,9 +43,10 @@ export function portalRoutes(components: PortalComponents) {
   const { config, chain } = components
   const rules = replicationRules(config)
   const rpc = () => requireChain(chain).rpc()
+  const mustMine = async () => mustMineOn(await requireChain(chain).source(), rules)
   const authorizer = openAuthorizer({ keys: openSpidKeys(rpc), epochNow: () => requireChain(chain).epochNow() })
   const door = openDoor({ ...components, authorizer })
-  const parts: PortalParts = { ...components, rules, door, standings: openStandings({ rpc, mustMine: rules.mustMine }) }
+  const parts: PortalParts = { ...components, rules, door, standings: openStandings({ rpc, mustMine }) }
 
   return async (app: FastifyInstance): Promise<void> => {
     app.addHook(

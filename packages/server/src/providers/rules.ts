@@ -14,7 +14,8 @@ export interface ReplicationRules {
   maxInFlightBytes: number
   /** A deal that ends within so many epochs does not count any more. */
   endingEpochs: number
-  mustMine: boolean
+  /** `auto`: everywhere but on the devnet. */
+  mustMine: 'auto' | 'yes' | 'no'
 }
 
 const epochsPerDay = 2880
@@ -28,8 +29,13 @@ export function replicationRules(config: Config): ReplicationRules {
     maxPerContinent: config.DEAL_MAX_PER_CONTINENT,
     maxInFlightBytes: config.DEAL_MAX_IN_FLIGHT_BYTES,
     endingEpochs: config.DEAL_ENDING_DAYS * epochsPerDay,
-    mustMine: config.PROVIDER_MUST_MINE === 'yes',
+    mustMine: config.PROVIDER_MUST_MINE,
   }
+}
+
+/** Whether providers have to be eligible for mining on the network this server is on. */
+export function mustMineOn({ isDevnet }: { isDevnet: boolean }, { mustMine }: Pick<ReplicationRules, 'mustMine'>): boolean {
+  return mustMine === 'auto' ? !isDevnet : mustMine === 'yes'
 }
 
 /** How many live replicas there are, seen from one provider. */

@@ -22,7 +22,7 @@ const maxRemembered = 1000
 /** So many epochs back, where the chain no longer changes its mind often. */
 const lookback = 10
 
-export function openStandings({ rpc, mustMine }: { rpc: () => Promise<Rpc>; mustMine: boolean }): Standings {
+export function openStandings({ rpc, mustMine }: { rpc(): Promise<Rpc>; mustMine(): Promise<boolean> }): Standings {
   const known = new Map<number, { until: number; standing: Promise<ChainStanding> }>()
 
   async function ask(actorId: number, epoch: number, signal?: AbortSignal): Promise<ChainStanding> {
@@ -31,7 +31,7 @@ export function openStandings({ rpc, mustMine }: { rpc: () => Promise<Rpc>; must
     const { cids: tipSet, height } = await tipSetByHeight(node, Math.max(0, epoch - lookback), undefined, { signal })
     const [{ sectorSizeBytes }, mayMine] = await Promise.all([
       minerInfo(node, provider, { signal }),
-      mustMine ? isEligibleForMining(node, provider, height + 1, { tipSet, signal }) : undefined,
+      (await mustMine()) ? isEligibleForMining(node, provider, height + 1, { tipSet, signal }) : undefined,
     ])
     return { sectorSizeBytes, mayMine }
   }
