@@ -135,6 +135,25 @@ describe('packing', () => {
     expect((await checkContent(keeper, cid.toString())).deals).toHaveLength(parts.length)
   })
 
+  it('goes with its last content, unless a storage provider was promised it', async () => {
+    const rows = []
+    for (const text of ['promised', 'not promised']) {
+      await keeper.storeFile(text)
+      rows.push((await packAll(keeper)).at(-1)!)
+    }
+    const [promised, other] = rows.map(({ id }) => id)
+    await sql`with p as (insert into provider (network, actor_id, organisation, city, country, continent)
+        values ('here', 1000, 'o', 'c', 'CH', 'EU') returning id)
+      insert into deal (aggregate_id, provider_id, state) select ${promised}::bigint, id, 'expired' from p`.execute(
+      keeper.database.kysely,
+    )
+    await sql`update aggregate_entry set content_id = null where aggregate_id in (${promised}, ${other})`.execute(
+      keeper.database.kysely,
+    )
+    await keeper.plan()
+    expect((await keeper.rows(sql`id in (${promised}, ${other})`)).map(({ id }) => id)).toEqual([promised])
+  })
+
   it('gives the same bytes when it is built again', async () => {
     const [row] = await keeper.rows()
     const before = await keeper.bytesOf(row!)
