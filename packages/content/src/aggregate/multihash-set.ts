@@ -10,19 +10,23 @@ const INITIAL_SLOTS = 1024
 export interface MultihashSet {
   /** Whether it is new here. */
   add(multihash: Uint8Array): boolean
+  has(multihash: Uint8Array): boolean
 }
 
 export function multihashSet(): MultihashSet {
   const digests = digestSet()
   const others = new Set<string>()
+  const nameOf = (multihash: Uint8Array) => String.fromCharCode(...multihash)
   return {
     add(multihash) {
-      const isSha256 = multihash.length === SHA2_256_BYTES && multihash[0] === SHA2_256 && multihash[1] === DIGEST_WORDS * 4
-      if (isSha256) return digests.add(multihash)
-      const name = String.fromCharCode(...multihash)
-      return others.size < others.add(name).size
+      return isSha256(multihash) ? digests.add(multihash) : others.size < others.add(nameOf(multihash)).size
     },
+    has: (multihash) => (isSha256(multihash) ? digests.has(multihash) : others.has(nameOf(multihash))),
   }
+}
+
+function isSha256(multihash: Uint8Array): boolean {
+  return multihash.length === SHA2_256_BYTES && multihash[0] === SHA2_256 && multihash[1] === DIGEST_WORDS * 4
 }
 
 /** Open addressing over 32-byte digests. They are hashes already, so their first word says where to look. */
@@ -59,12 +63,16 @@ function digestSet() {
       put(find())
     }
   }
+  const findDigest = (multihash: Uint8Array): number => {
+    wantedBytes.set(multihash.subarray(SHA2_256_BYTES - DIGEST_WORDS * 4))
+    return find()
+  }
   return {
+    has: (multihash: Uint8Array): boolean => taken[findDigest(multihash)] === 1,
     add(multihash: Uint8Array): boolean {
       // Three quarters full is where looking gets slow.
       if (size * 4 >= slots * 3) grow()
-      wantedBytes.set(multihash.subarray(SHA2_256_BYTES - DIGEST_WORDS * 4))
-      const slot = find()
+      const slot = findDigest(multihash)
       if (taken[slot] === 1) return false
       put(slot)
       size++

@@ -21,3 +21,11 @@ export function findCid(text: string): CID | undefined {
     return undefined
   }
 }
+
+/**
+ * The text of a CID, in one piece. `toString` puts it together letter by letter, a chain of 59 strings until somebody makes one of it: 2 kB instead of
+ * 80 bytes. For texts that are kept by the thousand.
+ */
+export function compactText(cid: CID): string {
+  return JSON.parse(JSON.stringify(cid.toString()))
+}

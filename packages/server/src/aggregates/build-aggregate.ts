@@ -1,3 +1,4 @@
+import { compactText } from '@keepsake/content/hash/cid-text.ts'
 import type { Piece } from '@keepsake/content/piece/piece.ts'
 import type { BlobStore, StagedBlob } from '../blobs/blobs.ts'
 import { keepShard } from '../blocks/content.ts'
@@ -7,12 +8,11 @@ import type { Facts } from '../jobs/facts.ts'
 import type { JobLog } from '../jobs/worker.ts'
 import { BadAggregateError } from './bad-aggregate-error.ts'
 import { buildSegments } from './build-segments.ts'
-import type { AggregateToBuild, EntryRow } from './build-store.ts'
-import { findToBuild, holdShards, listEntries, listShardNames, saveBuilt, takeOut } from './build-store.ts'
+import type { AggregateToBuild, Entry } from './build-store.ts'
+import { findToBuild, holdShards, listEntries, saveBuilt, shardsKept, takeOut } from './build-store.ts'
 import { buildUnixfs } from './build-unixfs.ts'
 import { ItemError, itemSections } from './item-sections.ts'
 import type { LaidOut } from './layouter.ts'
-import { itemToPack } from './layouter.ts'
 import { withAggregateLock } from './lock.ts'
 import { obstacleDelaysMs } from './plan-aggregates.ts'
 import { decodeRow } from './recipe-codec.ts'
@@ -57,7 +57,7 @@ export async function buildAggregate(
 async function buildOnce(
   components: BuildComponents,
   aggregate: AggregateToBuild,
-  entries: readonly EntryRow[],
+  entries: readonly Entry[],
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const { blobs, database, log } = components
@@ -66,7 +66,7 @@ async function buildOnce(
       { aggregateId: aggregate.id, block: damage.cid.toString(), shard: damage.shard, reason: damage.reason },
       'a block of a shard is damaged; another copy is looked for',
     )
-  const reader = sectionReader(components, { preferred: await listShardNames(database, aggregate.id), onDamage })
+  const reader = sectionReader(components, { preferred: await shardsKept(database, aggregate.id), onDamage })
   await using staged = await blobs.stage()
   try {
     const layOut = aggregate.layout === 'segments' ? buildSegments : buildUnixfs
@@ -124,14 +124,14 @@ function shardsIn(recipe: LaidOut['recipe']): Uint8Array[] {
 async function takeOutUnreadable(
   components: BuildComponents,
   aggregate: AggregateToBuild,
-  entries: readonly EntryRow[],
+  entries: readonly Entry[],
   { reader, first, signal }: { reader: SectionReader; first: ItemError; signal: AbortSignal | undefined },
 ): Promise<void> {
-  const bad = [{ row: entries[first.itemIndex] as EntryRow, reason: first.message }]
+  const bad = [{ row: entries[first.itemIndex] as Entry, reason: first.message }]
   for (let from = first.itemIndex + 1; from < entries.length; ) {
     const error = await firstUnreadable(reader, entries.slice(from), signal)
     if (!error) break
-    bad.push({ row: entries[from + error.itemIndex] as EntryRow, reason: error.message })
+    bad.push({ row: entries[from + error.itemIndex] as Entry, reason: error.message })
     from += error.itemIndex + 1
   }
   await components.database.kysely.transaction().execute(async (kysely) => {
@@ -148,18 +148,18 @@ async function takeOutUnreadable(
 }
 
 /** The order of the items in every layout. */
-function sortedByText(entries: readonly EntryRow[]): EntryRow[] {
-  const named = entries.map((row) => ({ row, name: row.cid.toString() }))
+function sortedByText(entries: readonly Entry[]): Entry[] {
+  const named = entries.map((row) => ({ row, name: compactText(row.cid) }))
   return named.sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ row }) => row)
 }
 
 async function firstUnreadable(
   reader: SectionReader,
-  rows: readonly EntryRow[],
+  rows: readonly Entry[],
   signal: AbortSignal | undefined,
 ): Promise<ItemError | undefined> {
   try {
-    for await (const _ of itemSections(reader, rows.map(itemToPack), { known: [], signal }));
+    for await (const _ of itemSections(reader, rows, { known: [], signal }));
     return undefined
   } catch (error) {
     if (error instanceof ItemError) return error

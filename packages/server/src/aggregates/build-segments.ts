@@ -12,7 +12,6 @@ import type { Placement } from './build-store.ts'
 import { byteChannel } from './byte-channel.ts'
 import { ItemError, itemSections } from './item-sections.ts'
 import type { Layouter, LayoutInput } from './layouter.ts'
-import { itemToPack } from './layouter.ts'
 import { recipeWriter } from './recipe-codec.ts'
 
 /** A CAR of one item, as a piece of its own; `shard` is the item's root, since the CAR is nowhere as a whole. */
@@ -64,7 +63,7 @@ async function segmentOf({ entries, reader, signal }: LayoutInput, index: number
     await channel.push((parts[0] as RecipePart & { kind: 'bytes' }).bytes)
     const ranges = mergeRanges()
     const add = (part: RecipePart | undefined) => part && parts.push(part)
-    for await (const { section } of sectionByOne(reader, [itemToPack(entry)], { known: [], signal })) {
+    for await (const { section } of sectionByOne(reader, [entry], { known: [], signal })) {
       await channel.push(section.section)
       const { multihash } = section.cid
       add(

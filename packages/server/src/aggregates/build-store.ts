@@ -1,3 +1,4 @@
+import { multihashSet } from '@keepsake/content/aggregate/multihash-set.ts'
 import type { Piece } from '@keepsake/content/piece/piece.ts'
 import { sql } from 'kysely'
 import { CID } from 'multiformats/cid'
@@ -16,10 +17,9 @@ export interface AggregateToBuild {
   root: Uint8Array | null
 }
 
-export interface EntryRow {
+/** What is known of an item of an aggregate. */
+interface EntryFacts {
   contentId: number | null
-  /** Decoded each time: a hundred thousand `CID` objects take a hundred megabytes. */
-  readonly cid: CID
   part: number
   parts: number
   firstBlock: number
@@ -31,6 +31,44 @@ export interface EntryRow {
   byteLength: number | null
 }
 
+/** There may be hundreds of thousands, so each is as small as it can be: its CID is decoded when it is asked for. */
+export class Entry implements Readonly<EntryFacts> {
+  readonly contentId: number | null
+  readonly cidBytes: Uint8Array
+  readonly part: number
+  readonly parts: number
+  readonly firstBlock: number
+  readonly endBlock: number | null
+  readonly dagBytes: number
+  readonly dagBlocks: number
+  readonly links: number[] | null
+  readonly byteOffset: number | null
+  readonly byteLength: number | null
+
+  constructor(row: EntryFacts & { cid: Uint8Array }) {
+    this.contentId = row.contentId
+    this.cidBytes = row.cid
+    this.part = row.part
+    this.parts = row.parts
+    this.firstBlock = row.firstBlock
+    this.endBlock = row.endBlock
+    this.dagBytes = row.dagBytes
+    this.dagBlocks = row.dagBlocks
+    this.links = row.links
+    this.byteOffset = row.byteOffset
+    this.byteLength = row.byteLength
+  }
+
+  get cid(): CID {
+    return CID.decode(this.cidBytes)
+  }
+
+  /** Blocks of the walk from its root that belong to it; undefined for all. */
+  get range(): { first: number; end: number | undefined } | undefined {
+    return this.parts > 1 ? { first: this.firstBlock, end: this.endBlock ?? undefined } : undefined
+  }
+}
+
 export async function findToBuild({ kysely }: Db, id: number): Promise<AggregateToBuild | undefined> {
   const { rows } = await sql<AggregateToBuild>`
     select id, layout, state, attempts, piece_root as "pieceRoot", piece_height as "pieceHeight", size_bytes as "sizeBytes", root
@@ -39,26 +77,23 @@ export async function findToBuild({ kysely }: Db, id: number): Promise<Aggregate
 }
 
 /** What is in an aggregate, in no order. */
-export async function listEntries({ kysely }: Db, aggregateId: number): Promise<EntryRow[]> {
-  const { rows } = await sql<Omit<EntryRow, 'cid'> & { cid: Uint8Array }>`
+export async function listEntries({ kysely }: Db, aggregateId: number): Promise<Entry[]> {
+  const { rows } = await sql<EntryFacts & { cid: Uint8Array }>`
     select content_id as "contentId", cid, part, parts, first_block as "firstBlock", end_block as "endBlock", dag_bytes as "dagBytes",
       dag_blocks as "dagBlocks", path_indexes as links, byte_offset as "byteOffset", byte_length as "byteLength"
     from aggregate_entry where aggregate_id = ${aggregateId}`.execute(kysely)
-  return rows.map(({ cid: bytes, ...row }) => ({
-    ...row,
-    get cid() {
-      return CID.decode(bytes)
-    },
-  }))
+  return rows.map((row) => new Entry(row))
 }
 
-/** Keys in the blob store of the shards that are kept for an aggregate. */
-export async function listShardNames({ kysely }: Db, aggregateId: number): Promise<Set<string>> {
+/** Tells of keys in the blob store whether they are of shards that are kept for an aggregate. */
+export async function shardsKept({ kysely }: Db, aggregateId: number): Promise<{ has(shard: string): boolean }> {
   const { rows } = await sql<{ cid: Uint8Array }>`
     select shard.cid from aggregate_shard a join shard on shard.id = a.shard_id where a.aggregate_id = ${aggregateId}`.execute(
     kysely,
   )
-  return new Set(rows.map(({ cid }) => CID.decode(cid).toString()))
+  const kept = multihashSet()
+  for (const { cid } of rows) kept.add(CID.decode(cid).multihash.bytes)
+  return { has: (shard) => kept.has(CID.parse(shard).multihash.bytes) }
 }
 
 /**

@@ -9,13 +9,12 @@ import { CID } from 'multiformats/cid'
 import type { StagedBlob } from '../blobs/blobs.ts'
 import type { WrittenShard } from '../blocks/shard-writer.ts'
 import { digestKey, hashedAppender } from '../blocks/shard-writer.ts'
-import type { EntryRow, Placement } from './build-store.ts'
+import type { Entry, Placement } from './build-store.ts'
 import type { ByteChannel } from './byte-channel.ts'
 import { byteChannel } from './byte-channel.ts'
 import type { ItemSection } from './item-sections.ts'
 import { itemSections } from './item-sections.ts'
 import type { LaidOut, Layouter, LayoutInput } from './layouter.ts'
-import { itemToPack } from './layouter.ts'
 import { recipeWriter } from './recipe-codec.ts'
 
 /** A block of the directory is a link for each of up to 16,384 names at most. */
@@ -56,7 +55,7 @@ async function layOut(
     generated = await finishGenerated(out, staged)
     recipe.add({ kind: 'shard', shard: generated.cid, offset: 0, length: generated.sizeBytes })
     const known = generated.entries.map(({ multihash }) => multihash)
-    return sectionsInOrder(itemSections(reader, rows.map(itemToPack), { known, signal }))
+    return sectionsInOrder(itemSections(reader, rows, { known, signal }))
   }
   let entryIndex = 0
   /** Asked for each entry once, in their order, which is that of the rows. */
@@ -94,16 +93,16 @@ async function layOut(
     generated,
     placements: layout.entries.map(
       ({ links }, index): Placement => ({
-        cid: (rows[index] as EntryRow).cid.bytes,
+        cid: (rows[index] as Entry).cidBytes,
         links,
-        byteOffset: places.find((rows[index] as EntryRow).cid),
+        byteOffset: places.find((rows[index] as Entry).cid),
         byteLength: undefined,
       }),
     ),
   }
 }
 
-function* itemsOf(rows: readonly EntryRow[]) {
+function* itemsOf(rows: readonly Entry[]) {
   for (const { cid: root, parts, dagBytes, dagBlocks } of rows) {
     // Of a part, nobody who has the aggregate can count the whole.
     yield parts > 1 ? { root } : { root, dagBytes, nodeCount: dagBlocks }
@@ -111,7 +110,7 @@ function* itemsOf(rows: readonly EntryRow[]) {
 }
 
 /** Where the roots' sections begin. */
-function rootPlaces(rows: readonly EntryRow[]) {
+function rootPlaces(rows: readonly Entry[]) {
   const places = new Map<string, number | undefined>(rows.map(({ cid }) => [digestKey(cid.multihash.bytes), undefined]))
   return {
     note(cid: CID, position: number): void {

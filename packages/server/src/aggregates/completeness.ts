@@ -1,3 +1,4 @@
+import { multihashSet } from '@keepsake/content/aggregate/multihash-set.ts'
 import { ContentError } from '@keepsake/content/errors.ts'
 import type { CID } from 'multiformats/cid'
 import { outwardLinks } from '../blocks/dag-check.ts'
@@ -13,22 +14,19 @@ export interface Completeness {
 
 /** Follows whether all that is linked is there, while blocks go by in any order. */
 export function completeness(): Completeness {
-  const present = new Set<string>()
+  const present = multihashSet()
   const missing = new Set<string>()
   return {
     add(cid, bytes) {
-      const name = digestKey(cid.multihash.bytes)
-      if (present.has(name)) throw new ContentError('INVALID_CAR', `Block ${cid} is there twice.`)
-      present.add(name)
-      missing.delete(name)
+      if (!present.add(cid.multihash.bytes)) throw new ContentError('INVALID_CAR', `Block ${cid} is there twice.`)
+      missing.delete(digestKey(cid.multihash.bytes))
       const links = outwardLinks(cid, bytes)
       if (links === undefined) throw new ContentError('UNSUPPORTED_CODEC', `The links of ${cid} cannot be read.`)
       for (const link of links) {
-        const linkName = digestKey(link.multihash.bytes)
-        if (!present.has(linkName)) missing.add(linkName)
+        if (!present.has(link.multihash.bytes)) missing.add(digestKey(link.multihash.bytes))
       }
     },
-    has: (cid) => present.has(digestKey(cid.multihash.bytes)),
+    has: (cid) => present.has(cid.multihash.bytes),
     missing,
   }
 }

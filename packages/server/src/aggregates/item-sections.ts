@@ -10,9 +10,10 @@ import { walkDags } from './walk-dags.ts'
 
 /** A DAG to be packed, or the part of one that was split. */
 export interface ItemToPack {
-  readonly root: CID
+  /** Its root. */
+  readonly cid: CID
   /** Blocks of the walk that belong to this part; undefined for all. */
-  range?: { first: number; end: number | undefined } | undefined
+  readonly range?: { first: number; end: number | undefined } | undefined
 }
 
 /** An item whose blocks are not all readable. */
@@ -62,7 +63,7 @@ export async function* itemSections(
   for (let at = 0; at < items.length; ) {
     const item = items[at] as ItemToPack
     if (item.range) {
-      yield* partOfDag(reader, { root: item.root, range: item.range }, at++, { written, signal })
+      yield* partOfDag(reader, { cid: item.cid, range: item.range }, at++, { written, signal })
       continue
     }
     let end = at
@@ -92,7 +93,7 @@ async function* wholeDags(
   }
   const walk = walkDags(
     reader,
-    items.map(({ root }) => root),
+    items.map(({ cid }) => cid),
     { enter, signal },
   )
   const blocks = told(walk, () => walking)
@@ -101,11 +102,11 @@ async function* wholeDags(
 
 async function* partOfDag(
   reader: SectionReader,
-  { root, range }: Required<ItemToPack> & { range: { first: number; end: number | undefined } },
+  { cid, range }: ItemToPack & { range: { first: number; end: number | undefined } },
   itemIndex: number,
   { written, signal }: Context,
 ): AsyncGenerator<ItemSection[], void> {
-  for await (const group of grouped(told(blocksOfPart(reader, root, range, signal), () => itemIndex))) {
+  for await (const group of grouped(told(blocksOfPart(reader, cid, range, signal), () => itemIndex))) {
     const fresh = group.filter(({ cid, read }) => read !== undefined || written.add(cid.multihash.bytes))
     yield* readLeaves(reader, fresh, itemIndex, { written, signal })
   }

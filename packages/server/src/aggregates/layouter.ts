@@ -2,14 +2,13 @@ import type { Piece } from '@keepsake/content/piece/piece.ts'
 import type { CID } from 'multiformats/cid'
 import type { StagedBlob } from '../blobs/blobs.ts'
 import type { WrittenShard } from '../blocks/shard-writer.ts'
-import type { EntryRow, Placement } from './build-store.ts'
-import type { ItemToPack } from './item-sections.ts'
+import type { Entry, Placement } from './build-store.ts'
 import type { RecipeRow } from './recipe-codec.ts'
 import type { SectionReader } from './section-reader.ts'
 
 export interface LayoutInput {
   /** Sorted by the text of their CIDs; `ItemError` counts in this order. */
-  entries: readonly EntryRow[]
+  entries: readonly Entry[]
   reader: SectionReader
   /** For what is generated and large; without a name yet. */
   staged: StagedBlob
@@ -27,12 +26,3 @@ export interface LaidOut {
 
 /** Puts items together in one of the layouts, verifying every block on the way. The same items always give the same bytes. @throws ItemError */
 export type Layouter = (input: LayoutInput) => Promise<LaidOut>
-
-export function itemToPack(row: EntryRow): ItemToPack {
-  return {
-    get root() {
-      return row.cid
-    },
-    range: row.parts > 1 ? { first: row.firstBlock, end: row.endBlock ?? undefined } : undefined,
-  }
-}

@@ -54,7 +54,7 @@ export interface SectionReader {
 
 interface Options {
   /** Shards to read from where a block lies in several. */
-  preferred?: ReadonlySet<string> | undefined
+  preferred?: { has(shard: string): boolean } | undefined
   onDamage?: ((damage: Damage) => void) | undefined
 }
 

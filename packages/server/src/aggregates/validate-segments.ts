@@ -2,7 +2,7 @@ import { commPOfStream } from '@keepsake/commp/commp-of-stream.ts'
 import { dataOffset, indexRange, parseIndex } from '@keepsake/content/aggregate/segments/index-area.ts'
 import { heightFor } from '@keepsake/content/piece/piece.ts'
 import { BadAggregateError } from './bad-aggregate-error.ts'
-import type { EntryRow } from './build-store.ts'
+import type { Entry } from './build-store.ts'
 import { byteChannel } from './byte-channel.ts'
 import { completeness } from './completeness.ts'
 import type { RecipeReader } from './recipe-reader.ts'
@@ -33,7 +33,7 @@ export const validateSegments: Validator = async ({ entries, recipe, source, rea
 }
 
 async function verifySegment(
-  row: EntryRow,
+  row: Entry,
   bytes: AsyncIterable<Uint8Array>,
   { reader, signal }: Pick<Parameters<Validator>[0], 'reader' | 'signal'>,
 ) {

@@ -5,7 +5,7 @@ import { digestKey } from '../blocks/shard-writer.ts'
 import type { Placed } from './aggregate-blocks.ts'
 import { aggregateBlocks } from './aggregate-blocks.ts'
 import { BadAggregateError } from './bad-aggregate-error.ts'
-import type { EntryRow } from './build-store.ts'
+import type { Entry } from './build-store.ts'
 import { type Completeness, completeness } from './completeness.ts'
 import { blocksOfPart } from './item-sections.ts'
 import type { Validator } from './validator.ts'
@@ -48,7 +48,7 @@ function requireThere(seen: Completeness, cid: CID): void {
 /** Links may lead out of it only to other parts of DAGs that were split; of those all that belongs to its part is there. */
 export async function requireComplete(
   seen: Completeness,
-  entries: readonly EntryRow[],
+  entries: readonly Entry[],
   reader: Parameters<Validator>[0]['reader'],
   signal: AbortSignal | undefined,
 ): Promise<void> {

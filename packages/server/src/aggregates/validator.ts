@@ -1,11 +1,11 @@
 import type { CID } from 'multiformats/cid'
-import type { EntryRow } from './build-store.ts'
+import type { Entry } from './build-store.ts'
 import type { RecipeReader } from './recipe-reader.ts'
 import type { SectionReader } from './section-reader.ts'
 
 export interface ValidatorInput {
   root: CID | undefined
-  entries: readonly EntryRow[]
+  entries: readonly Entry[]
   recipe: RecipeReader
   /** All bytes of the aggregate, to be read once and to their end. */
   source: AsyncIterable<Uint8Array>

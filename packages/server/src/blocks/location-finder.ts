@@ -1,3 +1,4 @@
+import { compactText } from '@keepsake/content/hash/cid-text.ts'
 import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import { digestKey } from './shard-writer.ts'
@@ -48,7 +49,7 @@ export function locationFinder(database: Db) {
     let name = shardNames.get(id)
     if (name === undefined) {
       if (shardNames.size > 100_000) shardNames.clear()
-      name = CID.decode(cid).toString()
+      name = compactText(CID.decode(cid))
       shardNames.set(id, name)
     }
     return name
