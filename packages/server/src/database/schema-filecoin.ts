@@ -82,7 +82,7 @@ export interface ChainHeadTable {
   seen_at: Generated<Date>
 }
 
-// Requests to the portal, and who would like to be registered: migration 000013.
+// Requests to the portal, and who would like to be registered: migration 000014.
 
 export interface PortalRequestTable {
   id: string
