@@ -1,5 +1,6 @@
 import { aggregateMetrics } from './aggregates/metrics.ts'
 import { announcementMetrics } from './announcements/metrics.ts'
+import { trackMetrics } from './deals/track/metrics.ts'
 import type { Collector } from './http/metrics.ts'
 import { pinMetrics } from './pins/metrics.ts'
 import { retrievalMetrics } from './retrievals/metrics.ts'
@@ -14,6 +15,7 @@ export function metricCollectors(service: Service): Collector[] {
     pinMetrics(service),
     announcementMetrics(service),
     aggregateMetrics(service),
+    trackMetrics(service),
     retrievalMetrics(service),
     peerMetrics(service),
   ]

@@ -3,7 +3,6 @@ import type { Logger } from 'pino'
 import type { KeyTokens } from './accounts/key-token.ts'
 import { keyTokens } from './accounts/key-token.ts'
 import { deriveSecret, loadKeySecret } from './accounts/secret.ts'
-import { dealFinder } from './aggregates/deals.ts'
 import type { BlobStore } from './blobs/blobs.ts'
 import { openBlobs } from './blobs/open.ts'
 import type { Blocks } from './blocks/blocks.ts'
@@ -15,6 +14,7 @@ import type { Database } from './database/database.ts'
 import { openDatabase } from './database/database.ts'
 import { openEmbedded, startEmbedded } from './database/embedded.ts'
 import { migrate } from './database/migrate.ts'
+import { dealFinder } from './deals/find-deals.ts'
 import type { Wallet } from './deals/wallet/wallet.ts'
 import { openWallet } from './deals/wallet/wallet.ts'
 import type { Facts } from './jobs/facts.ts'
@@ -149,7 +149,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     peerToken,
     peerControl: openPeerControl({ database, token: peerToken }),
     chain: openChain({ config, database }),
-    findDeals: dealFinder(database),
+    findDeals: dealFinder({ database, isFollowed: config.FILECOIN_RPC !== 'off' }),
     wallet: openWallet({ database, walletSecret: deriveSecret(keySecret, 'wallet') }),
     pinBackends,
     pinPolicy: pinPolicyOf(config),

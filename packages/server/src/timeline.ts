@@ -1,6 +1,7 @@
 import { packingRules } from './aggregates/rules.ts'
 import { aggregateTimeline } from './aggregates/timeline.ts'
 import { announcementTimeline } from './announcements/timeline.ts'
+import { dealTimeline } from './deals/track/timeline.ts'
 import { pinTimeline } from './pins/timeline.ts'
 import { retrievalTimeline } from './retrievals/timeline.ts'
 import type { Service } from './service.ts'
@@ -14,6 +15,7 @@ export function timelineSources(service: Service): TimelineSource[] {
     pinTimeline(service),
     announcementTimeline(service),
     aggregateTimeline({ ...service, rules: packingRules(service.config) }),
+    dealTimeline(service),
     retrievalTimeline(service),
   ]
 }

@@ -5,8 +5,8 @@ import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import type { AggregateState } from '../database/schema.ts'
 import type { TimelineSource } from '../uploads/timeline.ts'
-import type { AggregatedPart } from './deals.ts'
-import { listAggregated } from './deals.ts'
+import type { AggregatedPart } from './aggregated-parts.ts'
+import { listAggregated } from './aggregated-parts.ts'
 import type { PackingRules } from './rules.ts'
 
 interface Components {

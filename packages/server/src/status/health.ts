@@ -1,11 +1,13 @@
 import { sql } from 'kysely'
 import { checkAnnouncements } from '../announcements/check.ts'
 import type { BlobStore } from '../blobs/blobs.ts'
+import type { Chain } from '../chain/chain.ts'
 import { devnetLabel } from '../chain/source.ts'
 import type { Database } from '../database/database.ts'
 import { countLivePools } from '../jobs/life-sign.ts'
 import type { Mail } from '../mail/mail.ts'
 import type { PinBackend } from '../pins/backend.ts'
+import { checkFilecoin } from './filecoin-health.ts'
 import type { PeerHealthComponents } from './peer-health.ts'
 import { checkPeer, expectsPeer } from './peer-health.ts'
 
@@ -13,6 +15,8 @@ interface Components extends PeerHealthComponents {
   blobs: BlobStore
   /** Why the Filecoin devnet that this process started does not run. */
   devnetTrouble?: (() => string | undefined) | undefined
+  /** Undefined where this server has nothing to do with Filecoin. */
+  chain: Chain | undefined
 }
 
 export interface CheckResult {
@@ -85,13 +89,13 @@ function checkDevnet(trouble: string | undefined): string {
 }
 
 /**
- * Whether this process can store and read right now: tried, not assumed. Without the peer or the devnet it can; those are told of, and `ok` does not
+ * Whether this process can store and read right now: tried, not assumed. Without the peer, the devnet or the chain it can; those are told of, and `ok` does not
  * depend on it, or a load balancer would turn uploads away for it.
  */
-export async function checkHealth({ blobs, devnetTrouble, ...components }: Components): Promise<HealthReport> {
+export async function checkHealth({ blobs, devnetTrouble, chain, ...components }: Components): Promise<HealthReport> {
   const { config, database } = components
   const expectsDevnet = devnetTrouble && config.ROLE === 'all' && config.FILECOIN_RPC === 'devnet'
-  const [databaseResult, blobsResult, peerResult, devnetResult] = await Promise.all([
+  const [databaseResult, blobsResult, peerResult, devnetResult, filecoinResult] = await Promise.all([
     timed(async () => {
       const { rows } = await sql<{
         writable: boolean
@@ -107,12 +111,14 @@ export async function checkHealth({ blobs, devnetTrouble, ...components }: Compo
       () => undefined,
     ),
     expectsDevnet ? timed(async () => checkDevnet(devnetTrouble())) : undefined,
+    chain && timed(() => checkFilecoin({ database, chain })),
   ])
   const checks = {
     database: databaseResult,
     blobs: blobsResult,
     ...(peerResult && { peer: peerResult }),
     ...(devnetResult && { devnet: devnetResult }),
+    ...(filecoinResult && { filecoin: filecoinResult }),
   }
   return { ok: databaseResult.ok && blobsResult.ok, checks }
 }

@@ -3,6 +3,7 @@ import { Health, Stats, StatsHistory, Version } from '@keepsake/api/service.ts'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { BlobStore } from '../blobs/blobs.ts'
+import type { Chain } from '../chain/chain.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { checkHealth } from './health.ts'
@@ -16,6 +17,7 @@ export interface StatusComponents {
   blobs: BlobStore
   peerTrouble?: (() => string | undefined) | undefined
   devnetTrouble?: (() => string | undefined) | undefined
+  chain: Chain | undefined
   build: BuildInfo
 }
 

@@ -9,7 +9,6 @@ import type { Caller } from '../../src/accounts/authenticate.ts'
 import { createUser } from '../../src/accounts/users.ts'
 import { BadAggregateError } from '../../src/aggregates/bad-aggregate-error.ts'
 import { buildAggregate } from '../../src/aggregates/build-aggregate.ts'
-import { dealFinder } from '../../src/aggregates/deals.ts'
 import { aggregateJobs, noteFailure } from '../../src/aggregates/jobs.ts'
 import { openRecipe } from '../../src/aggregates/open-recipe.ts'
 import { planAggregates } from '../../src/aggregates/plan-aggregates.ts'
@@ -18,6 +17,7 @@ import { validateAggregate } from '../../src/aggregates/validate-aggregate.ts'
 import { openLocalBlobs } from '../../src/blobs/local.ts'
 import { openBlocks } from '../../src/blocks/blocks.ts'
 import { parseConfig } from '../../src/config.ts'
+import { dealFinder } from '../../src/deals/find-deals.ts'
 import { facts } from '../../src/jobs/facts.ts'
 import { migrateJobs } from '../../src/jobs/worker.ts'
 import { pipeline } from '../../src/pipeline.ts'
@@ -65,7 +65,13 @@ export async function openKeeper() {
     warn: (about: object) => void warnings.push(about as Record<string, unknown>),
     error: (about: object) => void warnings.push(about as Record<string, unknown>),
   }
-  const components = { database: test.database, blobs, facts: facts(pipeline), log, findDeals: dealFinder(test.database) }
+  const components = {
+    database: test.database,
+    blobs,
+    facts: facts(pipeline),
+    log,
+    findDeals: dealFinder({ database: test.database, isFollowed: true }),
+  }
   const blocks = openBlocks(components)
   const record = uploadRecorder({ ...components, blocks })
 

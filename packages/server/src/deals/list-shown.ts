@@ -1,0 +1,94 @@
+import { sql } from 'kysely'
+import type { ChainSource } from '../chain/source.ts'
+import { devnetLabel } from '../chain/source.ts'
+import type { Db } from '../database/database.ts'
+import type { DealTable } from '../database/schema-filecoin.ts'
+import type { DealState } from '../providers/deal.ts'
+
+/** A deal as everybody may see it. */
+export interface ShownDeal {
+  id: number
+  aggregateId: number
+  state: DealState
+  reason: string | null
+  /** Of the provider, as in f01234. */
+  actorId: number
+  providerName: string
+  chainDealId: number | null
+  proposalCid: Uint8Array | null
+  startEpoch: number | null
+  endEpoch: number | null
+  publishedEpoch: number | null
+  activatedEpoch: number | null
+  slashedEpoch: number | null
+  sector: number | null
+  proving: DealTable['proving']
+  deadline: number | null
+  partition: number | null
+  provingSinceEpoch: number | null
+  lastProvenEpoch: number | null
+  changedAt: Date
+  network: string
+  isDevnet: boolean
+  genesisAt: Date
+  epochSeconds: number
+  /** Epoch up to which the chain was looked at for it; null where it never was. */
+  lookedAtEpoch: number | null
+  /** When that was. */
+  lookedAt: Date | null
+}
+
+/** The deals of the aggregates that contents are in, on the network this server follows now: those that live, and those that were given up. */
+export async function listShownDeals({ kysely }: Db, contentIds: readonly number[]): Promise<ShownDeal[]> {
+  const { rows } = await sql<ShownDeal>`
+    select d.id, d.aggregate_id as "aggregateId", d.state, d.reason, p.actor_id as "actorId", p.name as "providerName",
+      d.chain_deal_id as "chainDealId", d.proposal_cid as "proposalCid", d.start_epoch as "startEpoch", d.end_epoch as "endEpoch",
+      d.published_epoch as "publishedEpoch", d.activated_epoch as "activatedEpoch", d.slashed_epoch as "slashedEpoch", d.sector, d.proving,
+      d.deadline, d.partition, d.proving_since_epoch as "provingSinceEpoch", d.last_proven_epoch as "lastProvenEpoch",
+      d.changed_at as "changedAt", s.network, s.is_devnet as "isDevnet", s.genesis_at as "genesisAt", s.epoch_seconds as "epochSeconds",
+      h.epoch as "lookedAtEpoch", h.seen_at as "lookedAt"
+    from deal d join provider p on p.id = d.provider_id join chain_source s on s.network = p.network left join chain_head h on h.network = s.network
+    where d.aggregate_id = any(array(select distinct e.aggregate_id from aggregate_entry e where e.content_id = any(${contentIds}::bigint[])))
+      and d.state in ('reserved', 'proposed', 'delivered', 'published', 'active', 'terminated')
+    order by d.id`.execute(kysely)
+  return rows
+}
+
+export function dateOfEpoch({ genesisAt, epochSeconds }: Pick<ChainSource, 'genesisAt' | 'epochSeconds'>, epoch: number): Date {
+  return new Date(genesisAt.getTime() + epoch * epochSeconds * 1000)
+}
+
+/** A look at the chain that is older than this says nothing of now. */
+const staleLookMs = 15 * 60_000
+
+/** Since when nobody has looked, where that is too long ago to say how a deal stands now; undefined while the chain is followed. */
+export function staleSince({ lookedAt }: Pick<ShownDeal, 'lookedAt'>, now = new Date()): Date | undefined {
+  return lookedAt && now.getTime() - lookedAt.getTime() > staleLookMs ? lookedAt : undefined
+}
+
+function standing(deal: ShownDeal): string {
+  const { state, reason, sector, proving, provingSinceEpoch } = deal
+  switch (state) {
+    case 'reserved':
+      return 'A storage provider has asked for it.'
+    case 'proposed':
+      return 'A proposal is signed and waits for the storage provider.'
+    case 'delivered':
+      return reason ?? 'The storage provider has the proposal and fetches the piece.'
+    case 'published':
+      return 'On the chain, and not in a sector yet.'
+    case 'active':
+      if (proving === 'proving') return `Sector ${sector} is proving, since epoch ${provingSinceEpoch}.`
+      return reason ?? `Active in sector ${sector}; nothing is known of its proofs yet.`
+    default:
+      return reason ?? 'Given up before its end.'
+  }
+}
+
+/** How a deal stands, in a sentence, and with whatever is to be known before it is believed. */
+export function statusText(deal: ShownDeal): string {
+  const stale = staleSince(deal)
+  const asOf =
+    stale && deal.chainDealId !== null ? ` This was so at epoch ${deal.lookedAtEpoch}; the chain was not read since.` : ''
+  return `${standing(deal)}${asOf}${deal.isDevnet ? ` (${devnetLabel})` : ''}`
+}

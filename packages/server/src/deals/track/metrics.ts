@@ -1,0 +1,53 @@
+import { sql } from 'kysely'
+import type { Chain } from '../../chain/chain.ts'
+import type { Db } from '../../database/database.ts'
+import type { Collector } from '../../http/metrics.ts'
+import { findFollowStatus } from './status.ts'
+
+interface Components {
+  database: Db
+  chain: Chain | undefined
+}
+
+/** How far the chain was followed, and what is proven on it. Nothing without a network; all of it names the network. */
+export function trackMetrics({ database, chain }: Components): Collector {
+  return async () => {
+    const source = await chain?.source().catch(() => undefined)
+    if (!chain || !source) return []
+    const { network } = source
+    const [status, now, standings] = await Promise.all([
+      findFollowStatus(database, network),
+      chain.epochNow(),
+      countStandings(database, network),
+    ])
+    const labels = { network }
+    const epoch = status?.epoch ?? undefined
+    return [
+      {
+        name: 'keepsake_chain_epoch',
+        help: 'Epoch up to which the Filecoin chain was read.',
+        type: 'gauge' as const,
+        samples: epoch === undefined ? [] : [{ labels, value: epoch }],
+      },
+      {
+        name: 'keepsake_chain_lag_epochs',
+        help: 'Epochs between the chain as it was read and the present by the clock.',
+        type: 'gauge' as const,
+        samples: epoch === undefined ? [] : [{ labels, value: Math.max(0, now - epoch) }],
+      },
+      {
+        name: 'keepsake_active_deals',
+        help: 'Deals that the chain says are active, by how it stands with the proofs of their sectors.',
+        type: 'gauge' as const,
+        samples: standings.map(({ proving, count }) => ({ labels: { network, proving }, value: count })),
+      },
+    ]
+  }
+}
+
+async function countStandings({ kysely }: Db, network: string): Promise<{ proving: string; count: number }[]> {
+  const { rows } = await sql<{ proving: string; count: number }>`
+    select coalesce(d.proving, 'unknown') as proving, count(*) as count from deal d join provider p on p.id = d.provider_id
+    where p.network = ${network} and d.state = 'active' group by 1 order by 1`.execute(kysely)
+  return rows
+}
