@@ -28,8 +28,11 @@ beforeEach(async () => {
   const { rows } = await sql<{ id: number }>`
     with made as (insert into aggregate (layout, state, size_bytes, piece_root, piece_height, built_at)
       values ('segments', 'built', 1000, ${root}, 15, now()) returning id)
-    insert into aggregate_entry (aggregate_id, cid, content_id, part, parts, dag_bytes, dag_blocks, byte_offset, byte_length)
-    select made.id, c.cid, c.id, 0, 1, 3, 1, 0, 100 from made, content c returning aggregate_id as id`.execute(kysely)
+    insert into aggregate_entry (aggregate_id, layout, cid, content_id, part, parts, dag_bytes, dag_blocks, planned_bytes, planned_blocks, complete_at, byte_offset,
+      byte_length)
+    select made.id, 'segments', c.cid, c.id, 0, 1, 3, 1, 3, 1, now(), 0, 100 from made, content c returning aggregate_id as id`.execute(
+    kysely,
+  )
   aggregateId = rows[0]!.id
   await sql`update content set packing = 'taken'`.execute(kysely)
 })
