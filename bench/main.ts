@@ -1,9 +1,10 @@
-// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pieces|pins|proofs: measures a server started for it, on loopback, with fsync on, and prints
+// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pieces|pins|proofs|devnet: measures a server started for it, on loopback, with fsync on, and prints
 // each result beside a physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
 
 import { benchAggregates } from './aggregates.ts'
 import { benchBitswap } from './bitswap.ts'
 import { benchCommP } from './commp.ts'
+import { benchDevnet } from './devnet.ts'
 import { benchDirectory } from './directory.ts'
 import { benchFiles } from './files.ts'
 import { benchList } from './list.ts'
@@ -29,6 +30,7 @@ const benches = {
   pieces: benchPieces,
   pins: benchPins,
   proofs: benchProofs,
+  devnet: benchDevnet,
 }
 
 const [name, ...args] = process.argv.slice(2)

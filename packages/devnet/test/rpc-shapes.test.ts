@@ -159,6 +159,16 @@ describe('the answers of the node', () => {
     expect(wrong).toEqual([])
   })
 
+  it('are to the methods that docs/devnet.md names, and to no others', async () => {
+    const page = await readFile(join(import.meta.dirname, '../../../docs/devnet.md'), 'utf8')
+    const paragraph = /^Methods: (.*?)\n\n/ms.exec(page)![1]!
+    const named = [...paragraph.matchAll(/`(\w+)`/g)].map(([, name]) => name)
+    // What Lotus' description leaves out, or has another answer for on a websocket; and what is tried by all that is sent.
+    const besides = ['ChainNotify', 'MpoolPush', 'Version']
+    expect(named.toSorted()).toEqual([...Object.keys(answers), ...besides].toSorted())
+    await expect(rpc.call('Version', [])).resolves.toMatchObject({ Version: 'keepsake-devnet' })
+  })
+
   it('name an actor the same way by number and by key', async () => {
     const key = formatAddress(client.address, 't')
     const id = (await rpc.call('StateLookupID', [key, null])) as string
