@@ -1,4 +1,4 @@
-// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pieces|pins|proofs|devnet: measures a server started for it, on loopback, with fsync on, and prints
+// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pieces|pins|proofs|devnet|eligible: measures a server started for it, on loopback, with fsync on, and prints
 // each result beside a physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
 
 import { benchAggregates } from './aggregates.ts'
@@ -6,6 +6,7 @@ import { benchBitswap } from './bitswap.ts'
 import { benchCommP } from './commp.ts'
 import { benchDevnet } from './devnet.ts'
 import { benchDirectory } from './directory.ts'
+import { benchEligible } from './eligible.ts'
 import { benchFiles } from './files.ts'
 import { benchList } from './list.ts'
 import { benchPieces } from './pieces.ts'
@@ -31,6 +32,7 @@ const benches = {
   pins: benchPins,
   proofs: benchProofs,
   devnet: benchDevnet,
+  eligible: benchEligible,
 }
 
 const [name, ...args] = process.argv.slice(2)

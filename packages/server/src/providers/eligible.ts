@@ -1,7 +1,7 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../database/database.ts'
 import type { Provider } from './providers.ts'
-import { countColumns, countsAt, liveStates, type Neighbours, restsNow } from './replicas.ts'
+import { countsAt, liveStates, type Neighbours, restsNow } from './replicas.ts'
 import type { ReplicationRules } from './rules.ts'
 
 /** A built aggregate as something to take. */
@@ -32,28 +32,63 @@ function maxHeightFor(sectorSizeBytes: number): number {
   return Math.floor(Math.log2(sectorSizeBytes / 32))
 }
 
+/** Aggregates of which so many replicas are at some of the providers; at anybody where none are named. */
+function heldBy(
+  providers: readonly number[] | undefined,
+  atLeast: number,
+  { epoch, rules, others }: Counting,
+): RawBuilder<unknown> {
+  return sql`(select aggregate_id from deal where state in ${liveStates} and ${countsAt(epoch, rules)}
+      and ${providers === undefined ? sql`true` : sql`provider_id = any(${providers}::bigint[])`}
+      and ${others.length === 0 ? sql`true` : sql`provider_id <> all(${others}::bigint[])`}
+    group by aggregate_id having count(*) >= ${atLeast})`
+}
+
+interface Counting {
+  epoch: number
+  rules: ReplicationRules
+  /** Providers of other networks, whose deals do not count. */
+  others: readonly number[]
+}
+
+/** The bounds that say more than the bound on all replicas does: which aggregates are out, by each of them. */
+function takenSets({ provider, near, rules }: EligibleOptions, counting: Counting): RawBuilder<unknown>[] {
+  const bounds: [number[] | undefined, number][] = [
+    [[provider.id], 1],
+    [near.organisation, rules.maxPerOrganisation],
+    [near.city, rules.maxPerCity],
+    [near.country, rules.maxPerCountry],
+    [near.continent, rules.maxPerContinent],
+  ]
+  const sets = bounds.filter(([, most]) => most < rules.maxTotal || most === 1).map(([ids, most]) => heldBy(ids, most, counting))
+  const resting = sql`(select distinct aggregate_id from deal where provider_id = ${provider.id} and ${restsNow})`
+  return [heldBy(undefined, rules.maxTotal, counting), ...sets, resting]
+}
+
+async function listOthers({ kysely }: Db, network: string): Promise<number[]> {
+  return (await sql<{ id: number }>`select id from provider where network <> ${network}`.execute(kysely)).rows.map(({ id }) => id)
+}
+
 /**
  * Pieces the provider may take by the rules of replication, those that have waited longest first. What bounds the provider as a whole, such as its bytes in
- * flight, is for the caller. It reads aggregates and replicas side by side in the order of their numbers, and ends at the limit.
+ * flight, is for the caller. Each rule is one set of aggregates that are out, over an index; what is left is taken in order up to the limit.
  */
-export async function listEligible({ kysely }: Db, options: EligibleOptions): Promise<OfferedPiece[]> {
+export async function listEligible(db: Db, options: EligibleOptions): Promise<OfferedPiece[]> {
   const { provider, near, rules, epoch, sectorSizeBytes, limit, isLocalOnly = false } = options
+  const counting: Counting = { epoch, rules, others: await listOthers(db, provider.network) }
+  const taken = takenSets(options, counting)
+  const joins = taken.map(
+    (set, at) => sql`left join ${set} ${sql.ref(`taken${at}`)} on ${sql.ref(`taken${at}.aggregate_id`)} = a.id`,
+  )
+  const free = taken.map((_, at) => sql`${sql.ref(`taken${at}.aggregate_id`)} is null`)
   const { rows } = await sql<OfferedPiece>`
-    with replica as (
-      select aggregate_id, ${countColumns(provider, near)} from deal
-      where state in ${liveStates} and provider_id = any(${near.all}::bigint[]) and ${countsAt(epoch, rules)}
-      group by aggregate_id order by aggregate_id
-    )
     select a.id as "aggregateId", a.piece_root as root, a.piece_height as height, a.size_bytes as "payloadBytes", a.layout,
-      coalesce(r.total, 0) as replicas
-    from (select * from aggregate where state = 'built' order by id) a left join replica r on r.aggregate_id = a.id
-    where a.piece_height <= ${maxHeightFor(sectorSizeBytes)} and coalesce(r.own, 0) = 0
-      and coalesce(r.total, 0) < ${rules.maxTotal} and coalesce(r.in_organisation, 0) < ${rules.maxPerOrganisation}
-      and coalesce(r.in_city, 0) < ${rules.maxPerCity} and coalesce(r.in_country, 0) < ${rules.maxPerCountry}
-      and coalesce(r.on_continent, 0) < ${rules.maxPerContinent}
-      and a.id not in (select aggregate_id from deal where provider_id = ${provider.id} and ${restsNow})
-      and ${isLocalOnly ? sql`coalesce(r.in_organisation, 0) > 0` : sql`true`}
-    order by a.id limit ${limit}`.execute(kysely)
+      (select count(*)::int from deal where aggregate_id = a.id and state in ${liveStates} and ${countsAt(epoch, rules)}
+        and provider_id = any(${near.all}::bigint[])) as replicas
+    from aggregate a ${sql.join(joins, sql` `)}
+    where a.state = 'built' and a.piece_height <= ${maxHeightFor(sectorSizeBytes)} and ${sql.join(free, sql` and `)}
+      and ${isLocalOnly ? sql`a.id in ${heldBy(near.organisation, 1, counting)}` : sql`true`}
+    order by a.id limit ${limit}`.execute(db.kysely)
   return rows
 }
 
