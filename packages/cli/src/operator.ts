@@ -13,6 +13,7 @@ export const operatorVerbs = [
   'pieces',
   'aggregates',
   'providers',
+  'deals',
   'wallet',
   'devnet',
 ] as const

@@ -10,6 +10,7 @@ import { userRoutes } from './accounts/user-routes.ts'
 import { aggregateAdminRoutes } from './aggregates/admin-routes.ts'
 import { aggregatePieces } from './aggregates/aggregate-pieces.ts'
 import { type Config, ConfigError } from './config.ts'
+import { dealAdminRoutes } from './deals/admin-routes.ts'
 import type { GatewayConfig } from './gateway/config.ts'
 import { dnsLinks } from './gateway/names/dnslink.ts'
 import { nameRecords } from './gateway/names/records.ts'
@@ -194,7 +195,12 @@ export async function createApp(
   await app.register(healthRoutes({ ...service, build, peerTrouble, devnetTrouble }))
   await app.register(apiRoutes(service, build), { prefix: '/api' })
   const health = () => checkComponents({ ...service, peerTrouble, devnetTrouble })
-  const laterParts = [aggregateAdminRoutes(service), providerAdminRoutes(service), retrievalAdminRoutes(service)]
+  const laterParts = [
+    aggregateAdminRoutes(service),
+    providerAdminRoutes(service),
+    dealAdminRoutes(service),
+    retrievalAdminRoutes(service),
+  ]
   await app.register(accountRoutes({ ...service, health }, laterParts), { prefix: '/account' })
   return app as unknown as FastifyInstance
 }

@@ -1,3 +1,4 @@
+import { dealSettings } from './config-deals.ts'
 import { pinSettings } from './config-pins.ts'
 import { providerSettings } from './config-providers.ts'
 import { choice, integer, list, nodes, optionalInteger, text, url } from './config-setting.ts'
@@ -333,6 +334,7 @@ export const settings = {
     initialText: '10; 1 on the devnet',
   }),
   ...providerSettings,
+  ...dealSettings,
   ...pinSettings,
   MAX_UPLOAD_BYTES: integer(1, 64 * 1024 * GiB, {
     section: 'Limits',

@@ -1,6 +1,7 @@
 import { signInJobs } from './accounts/sign-in/jobs.ts'
 import { aggregateJobs } from './aggregates/jobs.ts'
 import { blockJobs } from './blocks/jobs.ts'
+import { dealJobs } from './deals/jobs.ts'
 import type { JobHandlers } from './jobs/worker.ts'
 import { pinRequestJobs } from './pin-requests/jobs.ts'
 import { pinJobs } from './pins/jobs.ts'
@@ -21,5 +22,6 @@ export function jobHandlers(service: Service): JobHandlers {
     ...pinRequestJobs(service),
     ...retrievalJobs(service),
     ...providerJobs(service),
+    ...dealJobs(service),
   }
 }

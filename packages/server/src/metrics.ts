@@ -1,5 +1,6 @@
 import { aggregateMetrics } from './aggregates/metrics.ts'
 import { announcementMetrics } from './announcements/metrics.ts'
+import { dealMetrics } from './deals/metrics.ts'
 import { trackMetrics } from './deals/track/metrics.ts'
 import type { Collector } from './http/metrics.ts'
 import { pinMetrics } from './pins/metrics.ts'
@@ -17,6 +18,7 @@ export function metricCollectors(service: Service): Collector[] {
     aggregateMetrics(service),
     trackMetrics(service),
     retrievalMetrics(service),
+    dealMetrics(service),
     peerMetrics(service),
   ]
 }

@@ -19,7 +19,7 @@
  *                  └─ aggregate:built   storage providers may have it
  *
  *   deal:reserved   a provider asked for a piece ──► propose-deal   signs the proposal
- *        └─ deal:proposed ── the provider fetches it ── deal:delivered ── the chain has it ── deal:published ── it is in a sector ── deal:active
+ *        └─ deal:proposed ──► deliver-deal   or the provider comes for it ── deal:delivered ── the chain has it ── deal:published ── it is in a sector ── deal:active
  *   deal:expired, deal:terminated, deal:failed   how it ends ──► settle-deals   the piece is offered again, or renewed
  *
  *   sign-in-link:requested, invitation:made  a mail is to be sent ──► send-sign-in-link, send-invitation
@@ -35,16 +35,17 @@ export const pipeline = {
   'aggregate:closed': ['build-aggregate'],
   'piece:computed': ['validate-aggregate'],
   'aggregate:built': [],
-  'deal:reserved': [],
-  'deal:proposed': [],
+  'deal:reserved': ['propose-deal'],
+  'deal:proposed': ['deliver-deal'],
   'deal:delivered': [],
   'deal:published': [],
   'deal:active': [],
-  'deal:expired': [],
-  'deal:terminated': [],
-  'deal:failed': [],
   'retrieval:verified': [],
   'retrieval:failed': [],
+  // What becomes of the piece now: when its provider may have it again, and whether another deal stands in for it.
+  'deal:expired': [{ sweep: 'settle-deals' }],
+  'deal:terminated': [{ sweep: 'settle-deals' }],
+  'deal:failed': [{ sweep: 'settle-deals' }],
   'sign-in-link:requested': ['send-sign-in-link'],
   'invitation:made': ['send-invitation'],
   'account:deleted': ['delete-uploads', 'delete-pin-requests'],
@@ -102,6 +103,7 @@ export const clock = [
   { at: '29 4 * * 0', job: 'sweep-blobs' },
   { at: '* * * * *', job: 'check-retrievals' },
   { at: '11 * * * *', job: 'forget-portal-requests' },
+  { at: '* * * * *', job: 'settle-deals' },
 ] as const
 
 /** Jobs that need the IPFS network: the peer's process runs them, and no other. */

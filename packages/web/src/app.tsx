@@ -20,6 +20,8 @@ const TermsPage = lazy(() => import('./docs/terms-page.tsx'))
 const StatsPage = lazy(() => import('./stats/stats-page.tsx'))
 const AdminPage = lazy(() => import('./admin/admin-page.tsx'))
 const AggregatesPage = lazy(() => import('./admin/aggregates-page.tsx'))
+const DealsPage = lazy(() => import('./admin/deals-page.tsx'))
+const DealPage = lazy(() => import('./admin/deal-page.tsx'))
 const UserPage = lazy(() => import('./admin/user-page.tsx'))
 const FilesPage = lazy(() => import('./files/files-page.tsx'))
 const FilePage = lazy(() => import('./file-page/file-page.tsx'))
@@ -48,6 +50,8 @@ export function App() {
               <Route path={paths.admin} component={AdminPage} />
               <Route path={paths.adminUser} component={UserPage} />
               <Route path={paths.adminAggregates} component={AggregatesPage} />
+              <Route path={paths.adminDeals} component={DealsPage} />
+              <Route path={paths.adminDeal} component={DealPage} />
               <Route path={paths.files} component={FilesPage} />
               <Route path={paths.file} component={FilePage} />
               <Route path={paths.upload} component={UploadPage} />

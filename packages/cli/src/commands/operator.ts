@@ -15,5 +15,6 @@ export function addOperatorCommands(program: Command): void {
   program.command('announcements').description('what the IPFS network is told of: the queue, and retrying').helpOption(false)
   program.command('pieces').description('make links under which storage providers download pieces').helpOption(false)
   program.command('providers').description('storage providers that may take pieces, and what they asked for').helpOption(false)
+  program.command('deals').description('what was agreed with storage providers, and handing over proposals').helpOption(false)
   program.command('wallet').description('the keys that sign proposals of deals').helpOption(false)
 }

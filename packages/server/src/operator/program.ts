@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { addAggregates } from './aggregates-command.ts'
 import { addAnnouncements } from './announcements-command.ts'
 import type { Context } from './context.ts'
+import { addDeals } from './deals-command.ts'
 import { addDevnet } from './devnet-command.ts'
 import { addIndex } from './index-command.ts'
 import { addKeys } from './keys.ts'
@@ -27,6 +28,7 @@ export function createProgram(context: Context): Command {
     addAnnouncements,
     addPieces,
     addAggregates,
+    addDeals,
     addProviders,
     addWallet,
     addDevnet,

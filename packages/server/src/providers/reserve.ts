@@ -12,13 +12,23 @@ export interface Reservation {
   /** The deal it stands in for before that ends. */
   replacesId?: number | undefined
   epoch: number
+  /** Why, where it is not that the provider asked. */
+  reason?: string
   /** What shows that it was asked for. */
   evidence: Record<string, unknown>
 }
 
 /** Begins a deal, in the caller's transaction and under the lock of requests. Its proposal is made by the job that the fact starts. */
 export async function reserve(db: Db, facts: Facts, reservation: Reservation): Promise<number> {
-  const { aggregateId, providerId, driver, replacesId, epoch, evidence } = reservation
+  const {
+    aggregateId,
+    providerId,
+    driver,
+    replacesId,
+    epoch,
+    evidence,
+    reason = 'The storage provider asked for it.',
+  } = reservation
   const { id } = await db.kysely
     .insertInto('deal')
     .values({
@@ -30,7 +40,7 @@ export async function reserve(db: Db, facts: Facts, reservation: Reservation): P
     })
     .returning('id')
     .executeTakeFirstOrThrow()
-  await noteDealEvent(db, id, { state: 'reserved', reason: 'The storage provider asked for it.', epoch, evidence })
+  await noteDealEvent(db, id, { state: 'reserved', reason, epoch, evidence })
   await facts.record(db, 'deal:reserved', { dealId: id })
   return id
 }

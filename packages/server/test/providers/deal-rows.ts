@@ -3,7 +3,7 @@ import type { Db } from '../../src/database/database.ts'
 import type { DealState } from '../../src/providers/deal.ts'
 
 /** Network of the rows that tests make. */
-const testNetwork = 'keepsake-devnet-0badcafe'
+export const testNetwork = 'keepsake-devnet-0badcafe'
 
 interface ProviderRow {
   actorId?: number
@@ -13,7 +13,7 @@ interface ProviderRow {
 
 let nextActor = 1000
 
-async function insertProvider({ kysely }: Db, row: ProviderRow = {}): Promise<{ id: number; actorId: number }> {
+export async function insertProvider({ kysely }: Db, row: ProviderRow = {}): Promise<{ id: number; actorId: number }> {
   const actorId = row.actorId ?? nextActor++
   const { id } = await kysely
     .insertInto('provider')
@@ -31,7 +31,7 @@ async function insertProvider({ kysely }: Db, row: ProviderRow = {}): Promise<{ 
 }
 
 /** An aggregate that has been built, of a piece of 2^(height + 5) bytes that nobody has. */
-async function insertAggregate({ kysely }: Db, { height = 15 } = {}): Promise<{ id: number; pieceRoot: Uint8Array }> {
+export async function insertAggregate({ kysely }: Db, { height = 15 } = {}): Promise<{ id: number; pieceRoot: Uint8Array }> {
   const pieceRoot = randomBytes(32)
   // Of a piece's root the two highest bits are always 0.
   pieceRoot[31]! &= 0x3f

@@ -25,9 +25,14 @@ function Admin() {
       title="Administration"
       lead="Who may do what here, and whether everything works."
       actions={
-        <Link href={paths.adminAggregates} className="button">
-          Aggregates
-        </Link>
+        <>
+          <Link href={paths.adminAggregates} className="button">
+            Aggregates
+          </Link>
+          <Link href={paths.adminDeals} className="button">
+            Deals
+          </Link>
+        </>
       }
     >
       <HealthReport />
