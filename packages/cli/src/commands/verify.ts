@@ -11,6 +11,7 @@ import { verifyProof } from '@keepsake/content/proof/verify.ts'
 import { plain } from '@keepsake/terminal/text.ts'
 import type { Command } from 'commander'
 import { CID } from 'multiformats/cid'
+import { checkOnChain } from '../check-on-chain.ts'
 import { parseCid } from '../cid-argument.ts'
 import { withConnection } from '../connect.ts'
 import type { Context } from '../context.ts'
@@ -20,6 +21,7 @@ import type { ServerOptions } from '../settings.ts'
 
 interface Options extends ServerOptions {
   gateway?: string
+  filecoinRpc?: string
   json?: boolean
 }
 
@@ -69,18 +71,32 @@ async function checkProof(document: ProofDocument, gateway: Connection, { signal
 
 /** Fetches or reads the proof, and gets blocks from the gateway, else from where the proof came from. */
 async function obtainReport(subject: Subject, options: Options, context: Context): Promise<ProofReport> {
+  const { document, report } = await obtainProof(subject, options, context)
+  if (options.filecoinRpc === undefined) return report
+  return await checkOnChain(document, report, { url: options.filecoinRpc, signal: context.signal })
+}
+
+interface CheckedProof {
+  document: ProofDocument
+  report: ProofReport
+}
+
+async function obtainProof(subject: Subject, options: Options, context: Context): Promise<CheckedProof> {
   const gateway = gatewayOf(options)
   if ('path' in subject) {
     const document = await parseProof(await readDocument(subject.path, context.signal))
-    if (gateway) return await checkProof(document, gateway, context)
-    return await withConnection(context, options, { key: false }, (connection) => checkProof(document, connection, context))
+    if (gateway) return { document, report: await checkProof(document, gateway, context) }
+    return await withConnection(context, options, { key: false }, async (connection) => ({
+      document,
+      report: await checkProof(document, connection, context),
+    }))
   }
   return await withConnection(context, options, { key: false }, async (connection) => {
     const document = await parseProof(await fetchProof(connection, subject.cid, context))
     if (document.root !== subject.cid.toV1().toString()) {
       throw new ContentError('INVALID_PROOF', `The server sent the proof of another content: ${document.root}.`)
     }
-    return await checkProof(document, gateway ?? connection, context)
+    return { document, report: await checkProof(document, gateway ?? connection, context) }
   })
 }
 
@@ -115,13 +131,15 @@ export function addVerify(program: Command, context: Context): void {
     .description('check, without trusting anybody, that a content lies in a piece for Filecoin (needs no key)')
     .argument('<cid|proof.json|->', 'a CID whose proof the server is asked for, a proof, or - for one on standard input')
     .option('--gateway <url>', 'trustless gateway to read the content from (default: the server)')
+    .option('--filecoin-rpc <url>', 'Filecoin node to ask whether the deals the proof names are there and proving')
     .option('--endpoint <url>', 'server to use (default: KEEPSAKE_ENDPOINT, what you logged in to, this machine)')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
 Reads the content block by block and recomputes what the proof says of it. Nothing is believed: neither the server that made the proof nor the
-gateway that delivers the bytes. Says in words what was checked (✓), what is false (✗), what could not be checked (!) and what no such proof can
+gateway that delivers the bytes. With --filecoin-rpc, any node of the network that the proof names (Lotus JSON-RPC, no key) is asked for the deals
+and their sectors: every block of the chain's state is checked against its hash, from the header of the head down. Says in words what was checked (✓), what is false (✗), what could not be checked (!) and what no such proof can
 show (–).
 
 Exit codes: 0 verified, 1 something is false, 2 not all could be checked.
@@ -129,6 +147,7 @@ Exit codes: 0 verified, 1 something is false, 2 not all could be checked.
 Examples:
   $ keepsake verify bafy...
   $ keepsake verify bafy... --gateway https://ipfs.io
+  $ keepsake verify bafy... --filecoin-rpc https://node.example.org/rpc/v1
   $ curl -s http://localhost:8787/api/proof/bafy... | keepsake verify - --json`,
     )
     .action((text: string, options: Options) => verify(context, text, options))

@@ -13,11 +13,14 @@ import { toBase64 } from './base64.ts'
 import {
   type BytesInPiece,
   type IndexRange,
+  MAX_DEALS,
   MAX_INDEX_RANGES,
   MAX_PROVEN_BLOCKS,
   type PathInPiece,
   PROOF_VERSION,
+  type ProofDeal,
   type ProofDocument,
+  type ProofOfProving,
   type ProofPlace,
   type ProofRun,
   type ShardPlace,
@@ -45,6 +48,9 @@ export interface PlaceToProve {
     | { layout: 'unixfs-2021'; root: CID; links: [number, number, number] }
     | { layout: 'segments'; segment: Piece; paddedOffset: number; position: number }
   part?: { index: number; of: number } | undefined
+  /** Deals about the piece that the chain has, and which of them are being kept. */
+  deals?: readonly ProofDeal[]
+  proving?: readonly ProofOfProving[]
 }
 
 export interface ProofToMake {
@@ -106,8 +112,8 @@ async function makePlace(root: CID, found: readonly FoundRun[], place: PlaceToPr
     aggregate: await makeAggregate(root, place),
     ...(part && { part }),
     runs,
-    deals: [],
-    proving: [],
+    deals: [...(place.deals ?? [])].slice(0, MAX_DEALS),
+    proving: [...(place.proving ?? [])].slice(0, MAX_DEALS),
   }
 }
 

@@ -39,7 +39,19 @@ export interface ShownDeal {
 }
 
 /** The deals of the aggregates that contents are in, on the network this server follows now: those that live, and those that were given up. */
-export async function listShownDeals({ kysely }: Db, contentIds: readonly number[]): Promise<ShownDeal[]> {
+export async function listShownDeals(db: Db, contentIds: readonly number[]): Promise<ShownDeal[]> {
+  return await listOf(
+    db,
+    sql`array(select distinct e.aggregate_id from aggregate_entry e where e.content_id = any(${contentIds}::bigint[]))`,
+  )
+}
+
+/** The same of aggregates. */
+export async function listDealsOfAggregates(db: Db, aggregateIds: readonly number[]): Promise<ShownDeal[]> {
+  return await listOf(db, sql`${aggregateIds}::bigint[]`)
+}
+
+async function listOf({ kysely }: Db, aggregateIds: ReturnType<typeof sql>): Promise<ShownDeal[]> {
   const { rows } = await sql<ShownDeal>`
     select d.id, d.aggregate_id as "aggregateId", d.state, d.reason, p.actor_id as "actorId", p.name as "providerName",
       d.chain_deal_id as "chainDealId", d.proposal_cid as "proposalCid", d.start_epoch as "startEpoch", d.end_epoch as "endEpoch",
@@ -48,7 +60,7 @@ export async function listShownDeals({ kysely }: Db, contentIds: readonly number
       d.changed_at as "changedAt", s.network, s.is_devnet as "isDevnet", s.genesis_at as "genesisAt", s.epoch_seconds as "epochSeconds",
       h.epoch as "lookedAtEpoch", h.seen_at as "lookedAt"
     from deal d join provider p on p.id = d.provider_id join chain_source s on s.network = p.network left join chain_head h on h.network = s.network
-    where d.aggregate_id = any(array(select distinct e.aggregate_id from aggregate_entry e where e.content_id = any(${contentIds}::bigint[])))
+    where d.aggregate_id = any(${aggregateIds})
       and d.state in ('reserved', 'proposed', 'delivered', 'published', 'active', 'terminated')
     order by d.id`.execute(kysely)
   return rows

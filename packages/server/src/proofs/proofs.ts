@@ -17,6 +17,7 @@ import type { Blocks } from '../blocks/blocks.ts'
 import { locationFinder } from '../blocks/location-finder.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
+import { listDealsOfAggregates } from '../deals/list-shown.ts'
 import { KeepsakeError } from '../errors.ts'
 import { aggregateReads } from './aggregate-reads.ts'
 import { keptTrees } from './kept-trees.ts'
@@ -24,7 +25,7 @@ import type { PlaceRow } from './store.ts'
 import { findStanding, listPlaces } from './store.ts'
 
 export interface ProofComponents {
-  config: Pick<Config, 'AGGREGATE_PROFILE'>
+  config: Pick<Config, 'AGGREGATE_PROFILE' | 'FILECOIN_RPC'>
   database: Db
   blobs: BlobStore
   blocks: Blocks
@@ -56,6 +57,7 @@ export function openProofs({ config, database, blobs, blocks }: ProofComponents)
       locate: async (cids) => await locate(cids, await finder.findMany(cids)),
       aggregate: await aggregateOf(row, tree, read),
       part: row.parts > 1 ? { index: row.part, of: row.parts } : undefined,
+      ...(config.FILECOIN_RPC === 'off' ? {} : await dealsOf(database, row.aggregateId)),
     }
   }
   const aggregateOf = async (row: PlaceRow, tree: PieceTree, read: PlaceToProve['read']): Promise<PlaceToProve['aggregate']> => {
@@ -104,6 +106,25 @@ export function openProofs({ config, database, blobs, blocks }: ProofComponents)
         throw isContentError(error) ? damaged(cid, error) : error
       }
     },
+  }
+}
+
+/** What the chain was last seen to say of the deals about an aggregate's piece. Whoever checks the proof asks the chain. */
+async function dealsOf(database: Db, aggregateId: number): Promise<Pick<PlaceToProve, 'deals' | 'proving'>> {
+  const onChain = (await listDealsOfAggregates(database, [aggregateId])).filter(
+    ({ state, chainDealId }) => chainDealId !== null && (state === 'published' || state === 'active'),
+  )
+  return {
+    deals: onChain.map(({ network, actorId, chainDealId }) => ({
+      network,
+      dealId: chainDealId as number,
+      provider: `f0${actorId}`,
+    })),
+    proving: onChain.flatMap(({ network, actorId, proving, sector, lookedAtEpoch }) =>
+      proving === 'proving' && sector !== null && lookedAtEpoch !== null
+        ? [{ network, provider: `f0${actorId}`, sector, epoch: lookedAtEpoch }]
+        : [],
+    ),
   }
 }
 

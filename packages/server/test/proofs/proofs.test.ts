@@ -15,7 +15,7 @@ const matches = new Ajv2020({ strict: false }).compile(Proof)
 const empty = CID.parse('bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku')
 
 function proofsOf(keeper: Keeper, profile: Config['AGGREGATE_PROFILE'] = 'trial') {
-  return openProofs({ ...keeper, config: { AGGREGATE_PROFILE: profile } })
+  return openProofs({ ...keeper, config: { AGGREGATE_PROFILE: profile, FILECOIN_RPC: 'devnet' } })
 }
 
 /** Makes the proof of a content as the API sends it, and checks it as somebody else would. */

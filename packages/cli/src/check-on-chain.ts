@@ -1,0 +1,93 @@
+import type { ProofDocument, ProofPlace } from '@keepsake/content/proof/document.ts'
+import type { ProofReport, Statement } from '@keepsake/content/proof/report.ts'
+import { reportOf } from '@keepsake/content/proof/report.ts'
+import { checkDeal, type DealFinding } from '@keepsake/filecoin/check-deal.ts'
+import { blocksOf, chainHead } from '@keepsake/filecoin/rpc/chain.ts'
+import { openRpc, type Rpc } from '@keepsake/filecoin/rpc/client.ts'
+import { networkName } from '@keepsake/filecoin/rpc/state.ts'
+import { CID } from 'multiformats/cid'
+import { UsageError } from './failure.ts'
+
+interface Options {
+  /** Of a node that speaks Lotus JSON-RPC. */
+  url: string
+  signal: AbortSignal
+}
+
+const callTimeoutMs = 30_000
+/** How the networks call themselves that run on somebody's machine and simulate storage providers. */
+const devnetPrefix = 'keepsake-devnet-'
+
+/**
+ * Asks a Filecoin node for the deals that a proof names, and puts what it says in place of "not checked". The node's word is taken for which tipset is
+ * the head; everything below is checked against hashes.
+ *
+ * A deal that is not proving is false where the proof says that it is. What could not be asked is left.
+ */
+export async function checkOnChain(document: ProofDocument, report: ProofReport, options: Options): Promise<ProofReport> {
+  const rest = report.statements.filter(({ check }) => check !== 'deals' && check !== 'proving')
+  if (document.places.every(({ deals }) => deals.length === 0)) {
+    const text =
+      'Not shown: that a storage provider has the piece. The proof names no deal, so the Filecoin node was asked nothing.'
+    return reportOf(document, [...rest, { check: 'deals', outcome: 'left', text }])
+  }
+  return reportOf(document, [...rest, ...(await askNode(document, options))])
+}
+
+async function askNode({ places }: ProofDocument, { url, signal }: Options): Promise<Statement[]> {
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+    throw new UsageError('--filecoin-rpc: expected an address that begins with http:// or https://')
+  const rpc = openRpc({ endpoints: [{ url }], timeoutMs: callTimeoutMs })
+  try {
+    const network = await networkName(rpc, { signal })
+    const statements: Statement[] = []
+    for (const [index, place] of places.entries()) statements.push(...(await checkPlace(rpc, network, { place, index }, signal)))
+    return statements
+  } catch (error) {
+    signal.throwIfAborted()
+    return [{ check: 'deals', outcome: 'left', text: `The Filecoin node could not be asked: ${(error as Error).message}` }]
+  }
+}
+
+async function checkPlace(
+  rpc: Rpc,
+  network: string,
+  { place, index }: { place: ProofPlace; index: number },
+  signal: AbortSignal,
+): Promise<Statement[]> {
+  const head = await chainHead(rpc, { signal })
+  const root = head.blocks[0]?.parentStateRoot as CID
+  const get = blocksOf(rpc, { signal })
+  const statements: Statement[] = []
+  for (const { network: named, dealId, provider } of place.deals) {
+    const about = `deal ${dealId} with ${provider} on ${named}${named.startsWith(devnetPrefix) ? ' (devnet: simulated storage providers)' : ''}`
+    if (named !== network) {
+      const text = `Not asked for: ${about}. The Filecoin node is of ${network}.`
+      statements.push({ check: 'deals', outcome: 'left', text, place: index })
+      continue
+    }
+    const { cidV1, paddedBytes } = place.piece
+    const finding = await checkDeal(get, root, head.height, { dealId, provider, pieceCid: CID.parse(cidV1), paddedBytes })
+    statements.push({ ...spoken(finding, about, head.height, isClaimedProving(place, provider, finding)), place: index })
+  }
+  return statements
+}
+
+/** Whether the proof says of this deal's sector that it is proven. */
+function isClaimedProving({ deals, proving }: ProofPlace, provider: string, { sector }: DealFinding): boolean {
+  const claims = proving.filter((one) => one.provider === provider)
+  if (sector !== undefined) return claims.some((one) => one.sector === sector)
+  // A deal that is in no sector: claimed of it, unless there is another that it may have been claimed of.
+  return claims.length > 0 && claims.length >= deals.filter((one) => one.provider === provider).length
+}
+
+function spoken({ standing, text }: DealFinding, about: string, epoch: number, isClaimed: boolean): Omit<Statement, 'place'> {
+  const at = ` By the state of the chain at epoch ${epoch}.`
+  if (standing === 'none') return { check: 'deals', outcome: 'failed', text: `Not so: ${about}. ${text}${at}` }
+  if (standing === 'proving') {
+    return { check: 'proving', outcome: 'checked', text: `The piece is in ${about}. ${text}${at}` }
+  }
+  if (isClaimed)
+    return { check: 'proving', outcome: 'failed', text: `Not proving, though the proof says so: ${about}. ${text}${at}` }
+  return { check: 'deals', outcome: 'checked', text: `The piece is in ${about}. ${text}${at}` }
+}
