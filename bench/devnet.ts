@@ -12,7 +12,7 @@ import { mib, report } from './report.ts'
 /** Clock ticks a second in which Linux counts the time of a process. */
 const ticksPerSecond = 100
 const goal = 0.1
-const secondsMeasured = 60
+const secondsMeasured = 45
 const pieces = 4
 const pieceBytes = 2 * 1024 * 1024
 
@@ -47,7 +47,7 @@ async function measure(what: string, { child }: DevnetProcess, folder: string): 
 }
 
 function countActive({ providers }: StatusShown): number {
-  return providers.reduce((sum, { deals }) => sum + deals.filter(({ stage }) => stage === 'active').length, 0)
+  return providers.reduce((sum, { deals }) => sum + deals.filter(({ stage }) => stage === 'committed').length, 0)
 }
 
 /** What a network with three storage providers costs while nothing is asked of it: with nothing stored, and with deals that are proven. */

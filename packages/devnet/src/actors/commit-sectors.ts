@@ -17,8 +17,11 @@ import { type ActorExit, type ExitCode, exit, exitOf, require } from './exit.ts'
 import { type Activation, activate, checkActivation } from './market-deals.ts'
 import { addToDeadline } from './proving.ts'
 
+/** A provider's sectors are counted up from 0; what it ever used is remembered. */
+const maxSectorNumber = 1_000_000
+
 /** Method 28 of a provider: sectors that it will prove soon. */
-export function preCommitSectors({ state, epoch }: Execution, provider: number, params: Uint8Array): Uint8Array {
+export function preCommitSectors({ state, epoch, rules }: Execution, provider: number, params: Uint8Array): Uint8Array {
   const miner = state.miners.get(provider)!
   const sectors = decodePreCommitParams(params)
   require(sectors.length > 0, exit.illegalArgument, 'There is no sector to commit to.')
@@ -27,6 +30,9 @@ export function preCommitSectors({ state, epoch }: Execution, provider: number, 
   for (const { sector, sealProof, expiration } of sectors) {
     require(!miner.allocated.has(sector), exit.illegalArgument, `Sector ${sector} was used before.`)
     require(sealProof === DEVNET_PROOF, exit.illegalArgument, `This network knows proofs of kind ${DEVNET_PROOF} only.`)
+    require(sector <= maxSectorNumber, exit.illegalArgument, `Numbers of sectors end at ${maxSectorNumber}.`)
+    const isShort = expiration - epoch <= rules.maxSectorEpochs
+    require(isShort, exit.illegalArgument, `A sector lives for ${rules.maxSectorEpochs} epochs at most.`)
     require(expiration > epoch, exit.illegalArgument, `Sector ${sector} would have expired at epoch ${expiration}.`)
   }
   for (const said of sectors) {
@@ -93,8 +99,8 @@ function checkSector(
         once(taken, `deal ${dealId}`)
         deals.push(activation)
       } catch (error) {
+        // Without that demand the sector becomes active all the same, and the deal does not.
         if (requireNotificationSuccess) throw exitOf(error)
-        exitOf(error)
       }
     }
   }

@@ -15,6 +15,7 @@ export const exit = {
   illegalState: 20,
   serialization: 21,
   unhandledMessage: 22,
+  assertionFailed: 24,
 } as const
 
 export type ExitCode = (typeof exit)[keyof typeof exit]
@@ -30,12 +31,12 @@ export class ActorExit extends Error {
   }
 }
 
-/** Why something ended, where that is the message's own fault. @throws what is none of an actor's exits */
+/** Why something ended. What is none of an actor's exits is a mistake of ours; the chain goes on, and the reason is told where it is kept. */
 export function exitOf(error: unknown): ActorExit {
   if (error instanceof ActorExit) return error
   if (error instanceof ChainFormatError) return new ActorExit(exit.serialization, error.message, { cause: error })
   if (error instanceof ContentError) return new ActorExit(exit.illegalArgument, error.message, { cause: error })
-  throw error
+  return new ActorExit(exit.assertionFailed, `A mistake of the devnet: ${error}`, { cause: error })
 }
 
 export function require(condition: boolean, exitCode: ExitCode, message: string): asserts condition {

@@ -10,6 +10,8 @@ export interface Rules {
   preCommitDelayEpochs: number
   /** A pre-commitment that is not proven is forgotten after so long. */
   preCommitMaxEpochs: number
+  /** Of a sector, from now on. */
+  maxSectorEpochs: number
   minDealEpochs: number
   maxDealEpochs: number
   /** After so many epochs without a block the node was away, and nobody can be blamed for what he did not prove meanwhile. */
@@ -22,6 +24,7 @@ export const defaultRules: Rules = {
   slashedKeptEpochs: 48,
   preCommitDelayEpochs: 1,
   preCommitMaxEpochs: 600,
+  maxSectorEpochs: 5 * 365 * 2_880,
   minDealEpochs: 60,
   maxDealEpochs: 1_278 * 2_880,
   awayEpochs: 4,

@@ -12,6 +12,9 @@ import { type Mempool, openMempool } from './mempool.ts'
 const retentionEpochs = 3_000
 const pruneEveryEpochs = 1_000
 
+/** What is older is final. */
+const maxReorganisedTipsets = 900
+
 /** A tipset that joined the chain or left it. */
 export interface ChainChange {
   type: 'apply' | 'revert'
@@ -31,7 +34,7 @@ export interface Chain {
   /**
    * Puts other blocks, without messages, in place of the last `depth`. Neither what is undone nor what waits is done again: who sent it has to.
    *
-   * @throws RangeError where there are not so many
+   * @throws RangeError where there are not so many, or they are final
    */
   reorganise(depth: number): Promise<void>
   /** Has a message wait for a block. @throws RefusedMessage */
@@ -102,6 +105,8 @@ async function findBase(
   tip: Tip,
   depth: number,
 ): Promise<{ base: TipSetRow; baseTip: Tip; gone: TipSetRow[] }> {
+  if (!(depth >= 1 && depth <= maxReorganisedTipsets))
+    throw new RangeError(`The chain goes back 1 to ${maxReorganisedTipsets} tipsets, not ${depth}.`)
   for (;;) {
     const gone = listBack(parts.index, tip.head.height, depth)
     const base = parts.index.atOrBefore((gone.at(-1)?.height ?? 0) - 1)

@@ -52,8 +52,8 @@ export interface RunningProvider extends AsyncDisposable {
   terminate(which: { deal?: number | undefined; sector?: number | undefined }): Promise<void>
 }
 
-/** How often the portal is asked, at the least; with long epochs less often. */
-const askEveryMs = 3_000
+/** How often the portal is asked, at the most. Each time costs a BLS signature, and three providers are to be idle for under a tenth of a core. */
+const askEveryMs = 8_000
 /** Deals are compared with the chain every so many epochs. */
 const compareEveryEpochs = 5
 
