@@ -125,8 +125,8 @@ describe.skipIf(recent.length === 0)('proposals that clients really signed', () 
     // BLS takes 50 ms each; secp256k1 is what clients mostly use.
     const cheap = signed.filter(({ signature }) => signature.kind === 'secp256k1')
     const dear = signed.filter(({ signature }) => signature.kind === 'bls')
+    for (const deal of signed) expect(verifyClientDealProposal(deal)).toBe(true)
     for (const deal of [...cheap, ...dear.slice(0, 20)]) {
-      expect(verifyClientDealProposal(deal)).toBe(true)
       const changed = deal.proposalBytes.slice()
       changed[changed.length >> 1]! ^= 1
       expect(verifyClientDealProposal({ ...deal, proposalBytes: changed })).toBe(false)

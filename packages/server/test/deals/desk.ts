@@ -32,7 +32,7 @@ export async function openDesk(env: Record<string, string> = {}) {
   await using opening = new AsyncDisposableStack()
   const test = await createTestDatabase()
   opening.defer(() => test.drop())
-  const { database } = test
+  const { database, url: databaseUrl } = test
   await migrateJobs(database)
   const market = new Map<number, OnChain>()
   const node = { minCollateral: 1_000n, trouble: undefined as string | undefined }
@@ -78,6 +78,7 @@ export async function openDesk(env: Record<string, string> = {}) {
   const opened = opening.move()
   return {
     ...components,
+    databaseUrl,
     market,
     node,
     server,

@@ -41,6 +41,11 @@ export const catalog: readonly DocsPage[] = [
     title: 'Aggregates for Filecoin',
     about: 'What uploads are packed into, when, by which rules, and what happens when something goes wrong.',
   },
+  {
+    name: 'deals',
+    title: 'Deals with storage providers',
+    about: 'What a deal may become, what runs by itself, the key that signs, and handing over proposals by hand.',
+  },
   { name: 'signing-in', title: 'Signing in', about: 'How people come in, and what keeps others out.' },
   { name: 'performance', title: 'Performance', about: 'What was measured, and where the time goes.' },
   { name: 'configuration', title: 'Configuration', about: 'Every setting of a server.' },
