@@ -125,7 +125,7 @@ describe('the deals of a content', () => {
     await activeDeal()
     await look(150, new Date(Date.now() - 3_600_000))
     expect((await dealsOf())[0].statusText).toContain('This was so at epoch 150; the chain was not read since.')
-    expect((await stepsOf())[0]).toMatchObject({ state: 'waiting' })
+    expect((await stepsOf())[0]).toMatchObject({ state: 'waiting', title: expect.stringContaining('Active on a devnet') })
   })
 })
 

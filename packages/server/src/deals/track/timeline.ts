@@ -41,9 +41,15 @@ function waiting(since: Date): TimelineStep {
 
 const titles: Partial<Record<ShownDeal['state'], string>> = { published: 'Published on', terminated: 'Given up on' }
 
-function titleOf({ state, proving, isDevnet, actorId, network }: ShownDeal): string {
+function titleOf(deal: ShownDeal): string {
+  const { state, proving, isDevnet, actorId, network } = deal
   const where = isDevnet ? 'a devnet' : network === 'mainnet' ? 'Filecoin' : network
-  const what = state === 'active' ? (proving === 'proving' ? 'Proving on' : 'Active on') : (titles[state] ?? 'On its way to')
+  const what =
+    state === 'active'
+      ? proving === 'proving' && !staleSince(deal)
+        ? 'Proving on'
+        : 'Active on'
+      : (titles[state] ?? 'On its way to')
   return `${what} ${where}: f0${actorId}`
 }
 
