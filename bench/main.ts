@@ -1,10 +1,11 @@
-// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pieces|pins|proofs|devnet|eligible|deal-pages: measures a server started for it, on loopback, with fsync on, and prints
+// npm run bench -- upload|directory|small|read|list|files|routing|commp|bitswap|aggregates|pieces|pins|proofs|devnet|eligible|deals|deal-pages: measures a server started for it, on loopback, with fsync on, and prints
 // each result beside a physical limit or a peer measured in the same run. Not a test: nothing here fails for being slow.
 
 import { benchAggregates } from './aggregates.ts'
 import { benchBitswap } from './bitswap.ts'
 import { benchCommP } from './commp.ts'
 import { benchDealPages } from './deal-pages.ts'
+import { benchDeals } from './deals.ts'
 import { benchDevnet } from './devnet.ts'
 import { benchDirectory } from './directory.ts'
 import { benchEligible } from './eligible.ts'
@@ -32,6 +33,7 @@ const benches = {
   pieces: benchPieces,
   pins: benchPins,
   proofs: benchProofs,
+  deals: benchDeals,
   devnet: benchDevnet,
   eligible: benchEligible,
   'deal-pages': benchDealPages,

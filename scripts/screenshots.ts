@@ -66,6 +66,15 @@ const shots: Shot[] = [
   { name: 'admin', path: '/admin', as: 'admin' },
   { name: 'admin-user', path: '/admin/users/1', as: 'admin' },
   { name: 'admin-aggregates', path: '/admin/aggregates', as: 'admin' },
+  { name: 'admin-deals', path: '/admin/deals', as: 'admin' },
+  { name: 'admin-deals-loading', path: '/admin/deals', as: 'admin', stall: '**/account/admin/deals?*' },
+  { name: 'admin-deals-error', path: '/admin/deals', as: 'admin', fail: '**/account/admin/deals?*' },
+  {
+    name: 'admin-deals-import',
+    path: '/admin/deals',
+    as: 'admin',
+    prepare: async (page) => await page.getByRole('button', { name: 'Import numbers' }).click(),
+  },
   { name: 'files', path: '/files', as: 'admin' },
   {
     name: 'files-chosen',

@@ -29,6 +29,7 @@ const ownPages = [
   '/admin',
   '/admin/users/1',
   '/admin/aggregates',
+  '/admin/deals',
 ]
 const documents = ['faq', 'journey-of-a-file', 'limits', 'operating', 'proofs', 'signing-in', 'performance', 'configuration']
 

@@ -6,12 +6,13 @@ import { Notice } from '../ui/notice.tsx'
 export function DealsOverview({ overview }: { overview: Overview }) {
   const { pieces, wanted, providers, chain, chainTrouble, client } = overview
   return (
-    <section aria-label="Overview">
+    <section aria-label="Overview" className="deals-overview">
       {chainTrouble && <Notice kind="bad">{chainTrouble}</Notice>}
       {chain?.isDevnet && <Notice kind="neutral">devnet: simulated storage providers on this machine</Notice>}
       {providers.active === 0 && pieces.built > 0 && (
         <Notice kind="bad">
-          {formatCount(pieces.built)} aggregates are built, and no storage provider is registered that could take them.
+          {pieces.built === 1 ? 'One aggregate is' : `${formatCount(pieces.built)} aggregates are`} built, and no storage provider
+          is registered that could take them.
         </Notice>
       )}
       <dl className="deal-facts">
