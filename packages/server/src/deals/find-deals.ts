@@ -62,7 +62,7 @@ function shown(deal: ShownDeal): Deals[number] {
     miner: `f0${actorId}`,
     statusText: statusText(deal),
     ...(isOnChain && chainDealId !== null && { chainDealID: chainDealId }),
-    ...(isOnChain && activatedEpoch !== null && { dealActivation: dateOfEpoch(deal, activatedEpoch).toISOString() }),
-    ...(isOnChain && endEpoch !== null && { dealExpiration: dateOfEpoch(deal, endEpoch).toISOString() }),
+    ...(isOnChain && activatedEpoch !== null && { dealActivation: dateOfEpoch(deal.chain, activatedEpoch).toISOString() }),
+    ...(isOnChain && endEpoch !== null && { dealExpiration: dateOfEpoch(deal.chain, endEpoch).toISOString() }),
   }
 }

@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import type { ChainSource } from '../chain/source.ts'
 import { devnetLabel } from '../chain/source.ts'
 import type { Db } from '../database/database.ts'
 import type { DealTable } from '../database/schema-filecoin.ts'
@@ -13,14 +12,10 @@ export interface ShownDeal {
   reason: string | null
   /** Of the provider, as in f01234. */
   actorId: number
-  providerName: string
   chainDealId: number | null
   proposalCid: Uint8Array | null
-  startEpoch: number | null
   endEpoch: number | null
-  publishedEpoch: number | null
   activatedEpoch: number | null
-  slashedEpoch: number | null
   sector: number | null
   proving: DealTable['proving']
   deadline: number | null
@@ -28,14 +23,27 @@ export interface ShownDeal {
   provingSinceEpoch: number | null
   lastProvenEpoch: number | null
   changedAt: Date
+  /** The same object for all that were listed together. */
+  chain: SeenChain
+}
+
+/** The network this server follows, and how far. */
+export interface SeenChain {
   network: string
   isDevnet: boolean
   genesisAt: Date
   epochSeconds: number
-  /** Epoch up to which the chain was looked at for it; null where it never was. */
+  /** Epoch up to which the chain was looked at; null where it never was. */
   lookedAtEpoch: number | null
   /** When that was. */
   lookedAt: Date | null
+}
+
+async function findSeenChain({ kysely }: Db): Promise<SeenChain | undefined> {
+  const { rows } = await sql<SeenChain>`
+    select s.network, s.is_devnet as "isDevnet", s.genesis_at as "genesisAt", s.epoch_seconds as "epochSeconds", h.epoch as "lookedAtEpoch",
+      h.seen_at as "lookedAt" from chain_source s left join chain_head h on h.network = s.network`.execute(kysely)
+  return rows[0]
 }
 
 /** The deals of the aggregates that contents are in, on the network this server follows now: those that live, and those that were given up. */
@@ -51,22 +59,24 @@ export async function listDealsOfAggregates(db: Db, aggregateIds: readonly numbe
   return await listOf(db, sql`${aggregateIds}::bigint[]`)
 }
 
-async function listOf({ kysely }: Db, aggregateIds: ReturnType<typeof sql>): Promise<ShownDeal[]> {
-  const { rows } = await sql<ShownDeal>`
-    select d.id, d.aggregate_id as "aggregateId", d.state, d.reason, p.actor_id as "actorId", p.name as "providerName",
-      d.chain_deal_id as "chainDealId", d.proposal_cid as "proposalCid", d.start_epoch as "startEpoch", d.end_epoch as "endEpoch",
-      d.published_epoch as "publishedEpoch", d.activated_epoch as "activatedEpoch", d.slashed_epoch as "slashedEpoch", d.sector, d.proving,
-      d.deadline, d.partition, d.proving_since_epoch as "provingSinceEpoch", d.last_proven_epoch as "lastProvenEpoch",
-      d.changed_at as "changedAt", s.network, s.is_devnet as "isDevnet", s.genesis_at as "genesisAt", s.epoch_seconds as "epochSeconds",
-      h.epoch as "lookedAtEpoch", h.seen_at as "lookedAt"
-    from deal d join provider p on p.id = d.provider_id join chain_source s on s.network = p.network left join chain_head h on h.network = s.network
-    where d.aggregate_id = any(${aggregateIds})
-      and d.state in ('reserved', 'proposed', 'delivered', 'published', 'active', 'terminated')
-    order by d.id`.execute(kysely)
+async function listOf(db: Db, aggregateIds: ReturnType<typeof sql>): Promise<ShownDeal[]> {
+  const [chain, { rows }] = await Promise.all([
+    findSeenChain(db),
+    sql<ShownDeal>`
+      select d.id, d.aggregate_id as "aggregateId", d.state, d.reason, p.actor_id as "actorId", d.chain_deal_id as "chainDealId",
+        d.proposal_cid as "proposalCid", d.end_epoch as "endEpoch", d.activated_epoch as "activatedEpoch", d.sector, d.proving, d.deadline,
+        d.partition, d.proving_since_epoch as "provingSinceEpoch", d.last_proven_epoch as "lastProvenEpoch", d.changed_at as "changedAt"
+      from deal d join provider p on p.id = d.provider_id
+      where d.aggregate_id = any(${aggregateIds}) and p.network = (select network from chain_source)
+        and d.state in ('reserved', 'proposed', 'delivered', 'published', 'active', 'terminated')
+      order by d.id`.execute(db.kysely),
+  ])
+  if (!chain) return []
+  for (const row of rows) row.chain = chain
   return rows
 }
 
-export function dateOfEpoch({ genesisAt, epochSeconds }: Pick<ChainSource, 'genesisAt' | 'epochSeconds'>, epoch: number): Date {
+export function dateOfEpoch({ genesisAt, epochSeconds }: Pick<SeenChain, 'genesisAt' | 'epochSeconds'>, epoch: number): Date {
   return new Date(genesisAt.getTime() + epoch * epochSeconds * 1000)
 }
 
@@ -74,7 +84,7 @@ export function dateOfEpoch({ genesisAt, epochSeconds }: Pick<ChainSource, 'gene
 const staleLookMs = 15 * 60_000
 
 /** Since when nobody has looked, where that is too long ago to say how a deal stands now; undefined while the chain is followed. */
-export function staleSince({ lookedAt }: Pick<ShownDeal, 'lookedAt'>, now = new Date()): Date | undefined {
+export function staleSince({ chain: { lookedAt } }: ShownDeal, now = new Date()): Date | undefined {
   return lookedAt && now.getTime() - lookedAt.getTime() > staleLookMs ? lookedAt : undefined
 }
 
@@ -101,6 +111,6 @@ function standing(deal: ShownDeal): string {
 export function statusText(deal: ShownDeal): string {
   const stale = staleSince(deal)
   const asOf =
-    stale && deal.chainDealId !== null ? ` This was so at epoch ${deal.lookedAtEpoch}; the chain was not read since.` : ''
-  return `${standing(deal)}${asOf}${deal.isDevnet ? ` (${devnetLabel})` : ''}`
+    stale && deal.chainDealId !== null ? ` This was so at epoch ${deal.chain.lookedAtEpoch}; the chain was not read since.` : ''
+  return `${standing(deal)}${asOf}${deal.chain.isDevnet ? ` (${devnetLabel})` : ''}`
 }

@@ -115,12 +115,12 @@ async function dealsOf(database: Db, aggregateId: number): Promise<Pick<PlaceToP
     ({ state, chainDealId }) => chainDealId !== null && (state === 'published' || state === 'active'),
   )
   return {
-    deals: onChain.map(({ network, actorId, chainDealId }) => ({
-      network,
+    deals: onChain.map(({ chain, actorId, chainDealId }) => ({
+      network: chain.network,
       dealId: chainDealId as number,
       provider: `f0${actorId}`,
     })),
-    proving: onChain.flatMap(({ network, actorId, proving, sector, lookedAtEpoch }) =>
+    proving: onChain.flatMap(({ chain: { network, lookedAtEpoch }, actorId, proving, sector }) =>
       proving === 'proving' && sector !== null && lookedAtEpoch !== null
         ? [{ network, provider: `f0${actorId}`, sector, epoch: lookedAtEpoch }]
         : [],

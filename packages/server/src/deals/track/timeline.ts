@@ -42,7 +42,8 @@ function waiting(since: Date): TimelineStep {
 const titles: Partial<Record<ShownDeal['state'], string>> = { published: 'Published on', terminated: 'Given up on' }
 
 function titleOf(deal: ShownDeal): string {
-  const { state, proving, isDevnet, actorId, network } = deal
+  const { state, proving, actorId } = deal
+  const { isDevnet, network } = deal.chain
   const where = isDevnet ? 'a devnet' : network === 'mainnet' ? 'Filecoin' : network
   const what =
     state === 'active'
@@ -75,7 +76,7 @@ function evidenceOf(deal: ShownDeal): TimelineStep['evidence'] {
   const epoch = (label: string, value: number | null) =>
     value === null
       ? []
-      : [{ label: `${label} (epoch ${value})`, value: dateOfEpoch(deal, value).toISOString(), kind: 'instant' as const }]
+      : [{ label: `${label} (epoch ${value})`, value: dateOfEpoch(deal.chain, value).toISOString(), kind: 'instant' as const }]
   return [
     { label: 'Storage provider', value: `f0${deal.actorId}`, kind: 'id' },
     ...number('Deal', deal.chainDealId),
@@ -87,14 +88,18 @@ function evidenceOf(deal: ShownDeal): TimelineStep['evidence'] {
     ...epoch('Proving since', deal.provingSinceEpoch),
     ...epoch('Last proven in the window of', deal.lastProvenEpoch),
     ...epoch('Ends', deal.endEpoch),
-    ...epoch('Chain read up to', deal.lookedAtEpoch),
-    { label: 'Network', value: deal.isDevnet ? `${deal.network}, a ${devnetLabel}` : deal.network, kind: 'text' },
+    ...epoch('Chain read up to', deal.chain.lookedAtEpoch),
+    {
+      label: 'Network',
+      value: deal.chain.isDevnet ? `${deal.chain.network}, a ${devnetLabel}` : deal.chain.network,
+      kind: 'text',
+    },
   ]
 }
 
 /** Any node of the network can be asked; of a devnet there is only the one of this machine. */
 function checksOf(
-  { chainDealId, state, actorId, sector, isDevnet }: ShownDeal,
+  { chainDealId, state, actorId, sector, chain: { isDevnet } }: ShownDeal,
   { cid, origin }: { cid: string; origin: string },
 ): TimelineStep['checks'] {
   if (chainDealId === null || (state !== 'published' && state !== 'active')) return []
