@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { formatAddress } from '@keepsake/filecoin/address.ts'
 import { openRpc, type Rpc } from '@keepsake/filecoin/rpc/client.ts'
 import { secpSigner } from '@keepsake/filecoin/signature.ts'
@@ -24,14 +25,17 @@ async function cpuSeconds(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
-async function folderBytes(folder: string): Promise<number> {
-  const names = (await readdir(folder)).filter((name) => name.startsWith('chain.sqlite'))
-  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size))
-  return sizes.reduce((sum, size) => sum + size, 0)
+/** What the network's file holds, what waits in its log included. */
+function fileBytes(folder: string): number {
+  const database = new DatabaseSync(join(folder, 'chain.sqlite'), { readOnly: true })
+  const { page_count } = database.prepare('PRAGMA page_count').get() as { page_count: number }
+  const { page_size } = database.prepare('PRAGMA page_size').get() as { page_size: number }
+  database.close()
+  return page_count * page_size
 }
 
 async function measure(what: string, { child }: DevnetProcess, folder: string): Promise<void> {
-  const bytes = await folderBytes(folder)
+  const bytes = fileBytes(folder)
   const before = await cpuSeconds(child.pid!)
   const startedAt = performance.now()
   await new Promise((resolve) => setTimeout(resolve, secondsMeasured * 1000))
@@ -42,7 +46,7 @@ async function measure(what: string, { child }: DevnetProcess, folder: string): 
   })
   const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
   const resident = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
-  const grown = ((await folderBytes(folder)) - bytes) / secondsMeasured
+  const grown = (fileBytes(folder) - bytes) / secondsMeasured
   report('', `${mib(resident)} resident`, `${Math.round(grown)} bytes a block on disk`)
 }
 
