@@ -76,8 +76,13 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
   const stopping = new AbortController()
   const { signal } = stopping
   const loop = (everyMs: number, work: (signal: AbortSignal) => Promise<void>) => repeat(parts, everyMs, work, signal)
+  const askingMs = Math.max(askEveryMs, epochMs)
   const loops = [
-    loop(Math.max(askEveryMs, epochMs), workFinder(parts)),
+    // Whoever starts us has to hear that we are there before it lets us in.
+    sleep(askingMs, undefined, { signal }).then(
+      () => loop(askingMs, workFinder(parts)),
+      () => {},
+    ),
     loop(epochMs, dealKeeper(parts)),
     loop(epochMs, windowProver(parts)),
   ]
