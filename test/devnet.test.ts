@@ -62,7 +62,9 @@ async function devnetPid(): Promise<number> {
   return await eventually(async () => {
     const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,args='])
     const children = stdout.split('\n').map((line) => line.trim().split(/\s+/))
-    const found = children.find(([, parent, ...args]) => Number(parent) === server.pid && args.join(' ').includes('devnet/src/main.ts'))
+    const found = children.find(
+      ([, parent, ...args]) => Number(parent) === server.pid && args.join(' ').includes('devnet/src/main.ts'),
+    )
     return found && Number(found[0])
   }, 60_000)
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { paddedBytes } from '@keepsake/content/piece/piece.ts'
 import { chainHead } from '@keepsake/filecoin/rpc/chain.ts'
 import { minerInfo } from '@keepsake/filecoin/rpc/state.ts'
@@ -10,23 +11,30 @@ import { type PendingProposal, PortalRefusal } from './portal.ts'
 const requestsPerRound = 3
 /** A piece that was refused is not asked for again before this. */
 const refusedRestMs = 60_000
+/** After it asked for something, a provider looks a few times more often whether it was proposed. */
+const looksAfterAsking = 3
+const betweenLooksMs = 1_000
 
 /** One round of what a provider does at the portal: take what was proposed to it, and ask for more. */
 export function workFinder(parts: ProviderParts): (signal: AbortSignal) => Promise<void> {
   const restUntil = new Map<string, number>()
   return async (signal) => {
     await takeProposals(parts, signal)
-    const asked = await askForPieces(parts, restUntil, signal)
-    // What was asked for is often proposed at once.
-    if (asked > 0) await takeProposals(parts, signal)
+    let waiting = await askForPieces(parts, restUntil, signal)
+    // What was asked for is often proposed soon; what is not comes with the next round.
+    for (let look = 0; look < looksAfterAsking && waiting > 0; look++) {
+      await sleep(betweenLooksMs, undefined, { signal })
+      waiting -= await takeProposals(parts, signal)
+    }
   }
 }
 
-async function takeProposals(parts: ProviderParts, signal: AbortSignal): Promise<void> {
+/** @returns how many were new */
+async function takeProposals(parts: ProviderParts, signal: AbortSignal): Promise<number> {
   const { portal, deals } = parts
-  for (const pending of await portal.pendingProposals(signal)) {
-    if (!deals.find(pending.proposalCid)) await takeProposal(parts, pending, signal)
-  }
+  const fresh = (await portal.pendingProposals(signal)).filter(({ proposalCid }) => !deals.find(proposalCid))
+  for (const pending of fresh) await takeProposal(parts, pending, signal)
+  return fresh.length
 }
 
 async function takeProposal(parts: ProviderParts, pending: PendingProposal, signal: AbortSignal): Promise<void> {

@@ -54,6 +54,7 @@ export interface RunningProvider extends AsyncDisposable {
 
 /** How often the portal is asked, at the most. Each time costs a BLS signature, and three providers are to be idle for under a tenth of a core. */
 const askEveryMs = 8_000
+const firstAskMs = 3_000
 /** Deals are compared with the chain every so many epochs. */
 const compareEveryEpochs = 5
 
@@ -79,7 +80,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
   const askingMs = Math.max(askEveryMs, epochMs)
   const loops = [
     // Whoever starts us has to hear that we are there before it lets us in.
-    sleep(askingMs, undefined, { signal }).then(
+    sleep(firstAskMs, undefined, { signal }).then(
       () => loop(askingMs, workFinder(parts)),
       () => {},
     ),
