@@ -75,6 +75,8 @@ const shots: Shot[] = [
     as: 'admin',
     prepare: async (page) => await page.getByRole('button', { name: 'Import numbers' }).click(),
   },
+  { name: 'admin-providers', path: '/admin/providers', as: 'admin' },
+  { name: 'storage-providers', path: '/providers' },
   { name: 'files', path: '/files', as: 'admin' },
   {
     name: 'files-chosen',

@@ -22,6 +22,8 @@ const AdminPage = lazy(() => import('./admin/admin-page.tsx'))
 const AggregatesPage = lazy(() => import('./admin/aggregates-page.tsx'))
 const DealsPage = lazy(() => import('./admin/deals-page.tsx'))
 const DealPage = lazy(() => import('./admin/deal-page.tsx'))
+const AdminProvidersPage = lazy(() => import('./admin/providers-page.tsx'))
+const ProvidersPage = lazy(() => import('./provider/providers-page.tsx'))
 const UserPage = lazy(() => import('./admin/user-page.tsx'))
 const FilesPage = lazy(() => import('./files/files-page.tsx'))
 const FilePage = lazy(() => import('./file-page/file-page.tsx'))
@@ -52,6 +54,8 @@ export function App() {
               <Route path={paths.adminAggregates} component={AggregatesPage} />
               <Route path={paths.adminDeals} component={DealsPage} />
               <Route path={paths.adminDeal} component={DealPage} />
+              <Route path={paths.adminProviders} component={AdminProvidersPage} />
+              <Route path={paths.providers} component={ProvidersPage} />
               <Route path={paths.files} component={FilesPage} />
               <Route path={paths.file} component={FilePage} />
               <Route path={paths.upload} component={UploadPage} />

@@ -32,6 +32,9 @@ function Admin() {
           <Link href={paths.adminDeals} className="button">
             Deals
           </Link>
+          <Link href={paths.adminProviders} className="button">
+            Storage providers
+          </Link>
         </>
       }
     >

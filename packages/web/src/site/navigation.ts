@@ -23,6 +23,7 @@ export const signedInNav: readonly NavItem[] = [
 export const footerNav: readonly (NavItem & { external?: true })[] = [
   { to: paths.docs, text: 'Docs' },
   { to: paths.faq, text: 'Questions' },
+  { to: paths.providers, text: 'Storage providers' },
   { to: '/api/docs', text: 'API', external: true },
   { to: paths.terms, text: 'Terms' },
 ]
