@@ -91,7 +91,8 @@ export async function lookAt(tipSet: TipSet, options: LookOptions): Promise<Look
   })
   memory.seen = sectors.seen
   for (const { chainDealId } of market.deals) memory.known.add(chainDealId)
-  return { isBehind, reverted, changes: market.deals.length + market.twice.length + sectors.proving.length }
+  const turned = sectors.proving.filter(({ deal, standing }) => standing.proving !== deal.proving)
+  return { isBehind, reverted, changes: market.deals.length + market.twice.length + turned.length }
 }
 
 /** The state before a tipset's own messages: what its blocks agree on, and every node has computed. */
