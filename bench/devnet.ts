@@ -27,7 +27,7 @@ async function cpuSeconds(pid: number): Promise<number> {
 
 /** What the network's file holds, what waits in its log included. */
 function fileBytes(folder: string): number {
-  const database = new DatabaseSync(join(folder, 'chain.sqlite'), { readOnly: true })
+  const database = new DatabaseSync(join(folder, 'chain', 'chain.sqlite'), { readOnly: true })
   const { page_count } = database.prepare('PRAGMA page_count').get() as { page_count: number }
   const { page_size } = database.prepare('PRAGMA page_size').get() as { page_size: number }
   database.close()
