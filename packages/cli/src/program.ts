@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { addCheck } from './commands/check.ts'
+import { addDealflow } from './commands/dealflow.ts'
 import { addExtract } from './commands/extract.ts'
 import { addFindprovs } from './commands/findprovs.ts'
 import { addGet } from './commands/get.ts'
@@ -53,6 +54,7 @@ export function createProgram(context: Context): Command {
     addPiece,
     addExtract,
     addVerify,
+    addDealflow,
     addLogin,
     addVersion,
   ])

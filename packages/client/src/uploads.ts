@@ -1,5 +1,7 @@
 import type { Check, Nft } from '@keepsake/api/nft.ts'
 import type { Version } from '@keepsake/api/service.ts'
+import type { StorageProviders } from '@keepsake/api/storage-providers.ts'
+import type { Timeline } from '@keepsake/api/timeline.ts'
 import type { Connection, RequestOptions } from './connection.ts'
 import { request } from './connection.ts'
 import { ClientError, isClientError } from './errors.ts'
@@ -45,6 +47,11 @@ export async function getUpload(connection: Connection, cid: string, { signal }:
   return await call<Nft>(connection, `/api/${encodeURIComponent(cid)}`, { signal })
 }
 
+/** What became of one of the key owner's uploads, step by step. */
+export async function getTimeline(connection: Connection, cid: string, { signal }: CallOptions = {}): Promise<Timeline> {
+  return await call<Timeline>(connection, `/api/${encodeURIComponent(cid)}/timeline`, { signal })
+}
+
 /** What anybody may know of a CID; no key needed. */
 export async function checkCid(connection: Connection, cid: string, { signal }: CallOptions = {}): Promise<Check> {
   return await call<Check>(connection, `/api/check/${encodeURIComponent(cid)}`, { signal })
@@ -68,6 +75,11 @@ export async function checkKey(connection: Connection, { signal }: CallOptions =
 export async function deleteUpload(connection: Connection, cid: string, { signal }: CallOptions = {}): Promise<void> {
   const response = await request(connection, `/api/${encodeURIComponent(cid)}`, { method: 'DELETE', signal })
   await response.body?.cancel()
+}
+
+/** Who takes pieces of a server, and on which network. */
+export async function getStorageProviders(connection: Connection, { signal }: CallOptions = {}): Promise<StorageProviders> {
+  return await call<StorageProviders>(connection, '/api/storage-providers', { signal })
 }
 
 export async function getVersion(connection: Connection, { signal }: CallOptions = {}): Promise<Version> {
