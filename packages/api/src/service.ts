@@ -28,6 +28,39 @@ const byType = Type.Object({
   Remote: Type.Integer(),
 })
 
+const share = {
+  items: Type.Integer({ description: 'Items that have had the time to be packed.' }),
+  provenOnce: Type.Integer({ description: 'Of these, with at least one deal whose sector is proven.' }),
+  provenEnough: Type.Integer({ description: 'Of these, with as many of them as are wanted.' }),
+}
+
+/** How much of what is kept here is properly proven by storage providers, on the network this server follows. */
+export const FilecoinHistory = Type.Object(
+  {
+    network: Type.String(),
+    isDevnet: Type.Boolean({ description: 'Whether the storage providers are simulated on the machine of this server.' }),
+    replicas: Type.Integer({ description: 'How many deals of an item are wanted.' }),
+    sampledAt: Type.String({ format: 'date-time', description: 'When the newest day was counted.' }),
+    days: Type.Array(
+      Type.Object({
+        day: Type.String({ format: 'date' }),
+        ...share,
+        deals: Type.Record(Type.String(), Type.Integer(), { description: 'Deals by state.' }),
+      }),
+      { description: 'The oldest first; days on which the chain could not be read are left out. At most 366.' },
+    ),
+    ages: Type.Array(
+      Type.Object({
+        age: Type.Union([Type.Literal('day'), Type.Literal('week'), Type.Literal('month'), Type.Literal('older')]),
+        ...share,
+      }),
+      { description: 'The newest day, by how long ago the items became complete: up to a day, a week, a month, longer.' },
+    ),
+  },
+  { title: 'FilecoinHistory' },
+)
+export type FilecoinHistory = Type.Static<typeof FilecoinHistory>
+
 /** The same over time, in days of UTC. */
 export const StatsHistory = Type.Object(
   {
@@ -71,6 +104,7 @@ export const StatsHistory = Type.Object(
       },
       { description: 'Pieces for Filecoin, by state.' },
     ),
+    filecoin: Type.Optional(FilecoinHistory),
   },
   { title: 'StatsHistory' },
 )

@@ -104,6 +104,7 @@ export const clock = [
   { at: '* * * * *', job: 'check-retrievals' },
   { at: '11 * * * *', job: 'forget-portal-requests' },
   { at: '* * * * *', job: 'settle-deals' },
+  { at: '*/10 * * * *', job: 'sample-proving' },
 ] as const
 
 /** Jobs that need the IPFS network: the peer's process runs them, and no other. */

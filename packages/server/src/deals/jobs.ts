@@ -1,3 +1,4 @@
+import { packingRules } from '../aggregates/rules.ts'
 import type { Chain } from '../chain/chain.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
@@ -6,6 +7,7 @@ import type { JobHandlers, JobLog } from '../jobs/worker.ts'
 import { deliverDeal } from './deliver.ts'
 import { openDrivers } from './drivers/open-drivers.ts'
 import { proposeDeal } from './propose.ts'
+import { sampleProving } from './proving-share.ts'
 import { dealRules } from './rules.ts'
 import { settleDeals } from './settle-deals.ts'
 import type { Wallet } from './wallet/wallet.ts'
@@ -25,11 +27,18 @@ function dealIdOf(payload: unknown): number {
   return dealId
 }
 
-export function dealJobs(service: Components): Pick<JobHandlers, 'propose-deal' | 'deliver-deal' | 'settle-deals'> {
+export function dealJobs(
+  service: Components,
+): Pick<JobHandlers, 'propose-deal' | 'deliver-deal' | 'settle-deals' | 'sample-proving'> {
   const components = { ...service, rules: dealRules(service.config), drivers: openDrivers() }
   return {
     'propose-deal': (payload, signal) => proposeDeal(components, dealIdOf(payload), signal),
     'deliver-deal': (payload, signal) => deliverDeal(components, dealIdOf(payload), signal),
     'settle-deals': (_payload, signal) => settleDeals(components, signal),
+    'sample-proving': async () => {
+      if (!service.chain) return
+      const packingMs = packingRules(service.config)?.forceMs ?? 0
+      await sampleProving(service.database, { packingMs, replicas: service.config.DEAL_REPLICAS })
+    },
   }
 }

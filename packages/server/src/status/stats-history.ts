@@ -1,6 +1,7 @@
 import type { StatsHistory } from '@keepsake/api/service.ts'
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
+import { readFilecoinHistory } from '../deals/proving-share.ts'
 
 const dayMs = 86_400_000
 const longestDays = 366
@@ -35,7 +36,7 @@ export function statsHistory({ database }: { database: Db }): () => Promise<Stat
 const dayOf = (instant: Date) => instant.toISOString().slice(0, 10)
 
 async function readHistory(db: Db, now: Date): Promise<StatsHistory> {
-  const [uploads, shards, users, contents, pinned, elsewhere, built, pins, pieces] = await Promise.all([
+  const [uploads, shards, users, contents, pinned, elsewhere, built, pins, pieces, filecoin] = await Promise.all([
     countUploads(db),
     sumByDay(db, sql`select created_at as at, size_bytes as amount from shard`),
     sumByDay(db, sql`select created_at as at, 1 as amount from "user" where deleted_at is null`),
@@ -45,6 +46,7 @@ async function readHistory(db: Db, now: Date): Promise<StatsHistory> {
     sumByDay(db, sql`select built_at as at, 1 as amount from aggregate where state = 'built'`),
     countPins(db),
     countPieces(db),
+    readFilecoinHistory(db),
   ])
   const today = Date.parse(dayOf(now))
   const came = [uploads[0]?.day, shards[0]?.day, users[0]?.day].flatMap((day) => (day === undefined ? [] : [Date.parse(day)]))
@@ -69,7 +71,7 @@ async function readHistory(db: Db, now: Date): Promise<StatsHistory> {
       pieces: until.pieces(day),
     })
   }
-  return { days, contents, pins, pieces }
+  return { days, contents, pins, pieces, ...(filecoin && { filecoin }) }
 }
 
 function uploadsOf(uploads: Awaited<ReturnType<typeof countUploads>>, day: string): Day['uploads'] {

@@ -45,7 +45,8 @@ interface StatesProps {
   rows: readonly { name: string; counts: readonly number[] }[]
 }
 
-function States({ title, first, columns, rows }: StatesProps) {
+/** Counts by state, as a table. */
+export function States({ title, first, columns, rows }: StatesProps) {
   if (rows.length === 0) return null
   return (
     <section className="stats-states" aria-label={title}>

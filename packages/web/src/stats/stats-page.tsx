@@ -9,6 +9,7 @@ import { Page } from '../ui/page.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { byteSteps, Chart, countSteps, type Series } from './chart.tsx'
 import { DaysTable } from './days-table.tsx'
+import { FilecoinSection } from './filecoin-section.tsx'
 import { PieceStates, PinStates } from './states.tsx'
 import { uploadTypes } from './upload-types.ts'
 
@@ -104,7 +105,7 @@ const spans = [
   { value: '366', text: 'The last year' },
 ]
 
-function Figures({ history: { days: all, contents, pins, pieces } }: { history: StatsHistory }) {
+function Figures({ history: { days: all, contents, pins, pieces, filecoin } }: { history: StatsHistory }) {
   const [span, setSpan] = useState('90')
   const days = useMemo(() => all.slice(-Number(span)), [all, span])
   const today = all.at(-1)
@@ -127,6 +128,7 @@ function Figures({ history: { days: all, contents, pins, pieces } }: { history: 
       <PlotSection plot={built} days={days}>
         <PieceStates pieces={pieces} />
       </PlotSection>
+      {filecoin && <FilecoinSection filecoin={filecoin} span={Number(span)} />}
       <PlotSection plot={users} days={days} />
       <DaysTable days={days} />
     </>

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Chain } from '../../chain/chain.ts'
 import type { Db } from '../../database/database.ts'
 import type { Collector } from '../../http/metrics.ts'
+import { readFilecoinHistory } from '../proving-share.ts'
 import { findFollowStatus } from './status.ts'
 
 interface Components {
@@ -15,11 +16,13 @@ export function trackMetrics({ database, chain }: Components): Collector {
     const source = await chain?.source().catch(() => undefined)
     if (!chain || !source) return []
     const { network } = source
-    const [status, now, standings] = await Promise.all([
+    const [status, now, standings, history] = await Promise.all([
       findFollowStatus(database, network),
       chain.epochNow(),
       countStandings(database, network),
+      readFilecoinHistory(database),
     ])
+    const today = history?.days.at(-1)
     const labels = { network }
     const epoch = status?.epoch ?? undefined
     return [
@@ -40,6 +43,18 @@ export function trackMetrics({ database, chain }: Components): Collector {
         help: 'Deals that the chain says are active, by how it stands with the proofs of their sectors.',
         type: 'gauge' as const,
         samples: standings.map(({ proving, count }) => ({ labels: { network, proving }, value: count })),
+      },
+      {
+        name: 'keepsake_items',
+        help: 'Items old enough to be packed: `any` of them, `once` with one deal whose sector is proven, `enough` with as many as are wanted. Counted every ten minutes.',
+        type: 'gauge' as const,
+        samples: today
+          ? [
+              { labels: { network, proven: 'any' }, value: today.items },
+              { labels: { network, proven: 'once' }, value: today.provenOnce },
+              { labels: { network, proven: 'enough' }, value: today.provenEnough },
+            ]
+          : [],
       },
     ]
   }
