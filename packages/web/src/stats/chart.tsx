@@ -33,6 +33,9 @@ const height = 240
 const markedDays = 45
 const daySteps = [1, 2, 7, 14, 30, 60, 90].map((days) => days * 86_400)
 
+/** Of a single day alone uPlot would show years. */
+const shortestSeconds = 13 * 86_400
+
 /** Lines over time, drawn by uPlot on a canvas, in the colours of the page. */
 export function Chart({ label, days, series, format, steps }: Props) {
   const place = useRef<HTMLDivElement>(null)
@@ -88,7 +91,10 @@ function optionsOf({ days, series, format, steps }: Omit<Props, 'label'>, colour
     height,
     legend: { show: false },
     cursor: { show: false },
-    scales: { x: { time: true }, y: { range: (_chart, _low, high) => [0, Math.max(high * 1.08, 1)] } },
+    scales: {
+      x: { time: true, range: (_chart, low, high) => [Math.min(low, high - shortestSeconds), high] },
+      y: { range: (_chart, _low, high) => [0, Math.max(high * 1.08, 1)] },
+    },
     axes: [
       { ...axis, space: 80, incrs: daySteps, values: (_chart, at) => at.map((seconds) => date.format(seconds * 1000)) },
       { ...axis, size: 80, space: 36, incrs: steps, values: (_chart, at) => at.map(format) },
