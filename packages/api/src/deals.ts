@@ -5,18 +5,9 @@ const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type
 const id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 
 /** In the order of a deal that goes well, then how it ends. */
-export const dealStateNames = [
-  'reserved',
-  'proposed',
-  'delivered',
-  'published',
-  'active',
-  'expired',
-  'terminated',
-  'failed',
-] as const
+export const dealStates = ['reserved', 'proposed', 'delivered', 'published', 'active', 'expired', 'terminated', 'failed'] as const
 
-export const DealState = Type.Enum(dealStateNames)
+export const DealState = Type.Enum(dealStates)
 export type DealState = Type.Static<typeof DealState>
 
 /** A deal as administrators see it. */

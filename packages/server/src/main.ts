@@ -2,7 +2,7 @@ import { formatAddress } from '@keepsake/filecoin/address.ts'
 import pino from 'pino'
 import { findSetUpLink } from './accounts/set-up.ts'
 import { createApp } from './app.ts'
-import { type SupervisedDevnet, superviseDevnet } from './chain/devnet.ts'
+import { superviseDevnet } from './chain/devnet.ts'
 import type { Config } from './config.ts'
 import { ConfigError, parseConfig } from './config.ts'
 import { followChain } from './deals/track/follow.ts'
@@ -13,6 +13,7 @@ import { supervisePeer } from './peer/supervise.ts'
 import type { Service } from './service.ts'
 import { openService } from './service.ts'
 import { readBuildInfo } from './status/version.ts'
+import type { Supervised } from './supervise.ts'
 
 /** How long requests under way may take after SIGTERM before their connections are cut. */
 const drainMs = 30_000
@@ -22,7 +23,7 @@ function urlOf({ PUBLIC_URL }: Config, port: number): string {
 }
 
 /** Its storage providers reach this server like anybody on this machine, so it starts once that is possible. */
-function startDevnet({ config, ...service }: Service, port: number): SupervisedDevnet {
+function startDevnet({ config, ...service }: Service, port: number): Supervised {
   const isAnyAddress = config.HOST === '0.0.0.0' || config.HOST === '::'
   const host = isAnyAddress ? '127.0.0.1' : config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST
   return superviseDevnet({
@@ -65,7 +66,7 @@ async function serve(config: Config): Promise<void> {
       ? supervisePeer({ log, databaseUrl: service.databaseUrl, env: process.env })
       : undefined
   running.defer(() => peer?.stop())
-  let devnet: SupervisedDevnet | undefined
+  let devnet: Supervised | undefined
   running.defer(() => devnet?.stop())
   if (config.ROLE !== 'http') {
     const worker = await startWorker({ database: service.database, handlers: jobHandlers(service), log })

@@ -1,9 +1,9 @@
-import { type FileHandle, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { BlockSource } from '@keepsake/content/block.ts'
 import { carBlocks } from '@keepsake/content/car/car-blocks.ts'
 import { type CarFile, openCarFile } from '@keepsake/content/car/car-file.ts'
 import { type CarIndex, openCarIndex } from '@keepsake/content/car/multihash-index.ts'
-import { type ReadAt, readAtFrom, readAtOf } from '@keepsake/content/car/read-at.ts'
+import { type ReadAt, readAtFrom, readAtHandle, readAtOf } from '@keepsake/content/car/read-at.ts'
 import { isContentError } from '@keepsake/content/errors.ts'
 import type { CID } from 'multiformats/cid'
 import type { Context } from '../context.ts'
@@ -70,19 +70,6 @@ async function openAt(path: string, stack: AsyncDisposableStack): Promise<OpenFi
     return { readAt: readAtHandle(handle), sizeBytes: info.size }
   } catch (error) {
     throw describeFileError(error, path)
-  }
-}
-
-function readAtHandle(handle: FileHandle): ReadAt {
-  return async (offset, length) => {
-    const bytes = new Uint8Array(length)
-    let filled = 0
-    while (filled < length) {
-      const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled)
-      if (bytesRead === 0) break
-      filled += bytesRead
-    }
-    return bytes.subarray(0, filled)
   }
 }
 

@@ -9,10 +9,11 @@ import {
 } from '@keepsake/filecoin/message.ts'
 import { callFor } from '@keepsake/filecoin/rpc/chain.ts'
 import type { Rpc } from '@keepsake/filecoin/rpc/client.ts'
-import { amount, bytesJson, cid, object, whole } from '@keepsake/filecoin/rpc/json.ts'
+import { amount, cid, object, whole } from '@keepsake/filecoin/rpc/json.ts'
 import { type FoundMessage, searchMessage } from '@keepsake/filecoin/rpc/state.ts'
 import type { Signer } from '@keepsake/filecoin/signature.ts'
 import type { CID } from 'multiformats/cid'
+import { messageJson, signedMessageJson } from '../rpc/lotus-json.ts'
 
 /** What a message is to do. */
 export interface Order {
@@ -62,7 +63,7 @@ export function openOutbox({ rpc, key }: { rpc: Rpc; key: Signer }): Outbox {
   }
 
   async function push(signed: SignedMessage, signal: AbortSignal): Promise<void> {
-    await callFor(rpc, 'MpoolPush', [signedJson(signed)], cid, { signal })
+    await callFor(rpc, 'MpoolPush', [signedMessageJson(signed, listedCid(signed))], cid, { signal })
   }
 
   return {
@@ -78,28 +79,6 @@ export function openOutbox({ rpc, key }: { rpc: Rpc; key: Signer }): Outbox {
     },
     again: (signed, signal) => push(decodeSignedMessage(signed), signal),
     find: (signed, signal) => searchMessage(rpc, messageCidOf(signed), lookbackEpochs, { signal }),
-  }
-}
-
-function messageJson(message: Message): Record<string, unknown> {
-  return {
-    Version: message.version,
-    To: formatAddress(message.to),
-    From: formatAddress(message.from),
-    Nonce: message.nonce,
-    Value: String(message.value),
-    GasLimit: message.gasLimit,
-    GasFeeCap: String(message.gasFeeCap),
-    GasPremium: String(message.gasPremium),
-    Method: message.method,
-    Params: bytesJson(message.params),
-  }
-}
-
-function signedJson({ message, signature }: SignedMessage): Record<string, unknown> {
-  return {
-    Message: messageJson(message),
-    Signature: { Type: signature.kind === 'bls' ? 2 : 1, Data: bytesJson(signature.bytes) },
   }
 }
 

@@ -17,22 +17,8 @@ export interface AggregateToBuild {
   root: Uint8Array | null
 }
 
-/** What is known of an item of an aggregate. */
-interface EntryFacts {
-  contentId: number | null
-  part: number
-  parts: number
-  firstBlock: number
-  endBlock: number | null
-  dagBytes: number
-  dagBlocks: number
-  links: number[] | null
-  byteOffset: number | null
-  byteLength: number | null
-}
-
 /** There may be hundreds of thousands, so each is as small as it can be: its CID is decoded when it is asked for. */
-export class Entry implements Readonly<EntryFacts> {
+export class Entry {
   readonly contentId: number | null
   readonly cidBytes: Uint8Array
   readonly part: number
@@ -45,7 +31,7 @@ export class Entry implements Readonly<EntryFacts> {
   readonly byteOffset: number | null
   readonly byteLength: number | null
 
-  constructor(row: EntryFacts & { cid: Uint8Array }) {
+  constructor(row: EntryRow) {
     this.contentId = row.contentId
     this.cidBytes = row.cid
     this.part = row.part
@@ -69,6 +55,8 @@ export class Entry implements Readonly<EntryFacts> {
   }
 }
 
+type EntryRow = Omit<Entry, 'cid' | 'cidBytes' | 'range'> & { cid: Uint8Array }
+
 export async function findToBuild({ kysely }: Db, id: number): Promise<AggregateToBuild | undefined> {
   const { rows } = await sql<AggregateToBuild>`
     select id, layout, state, attempts, piece_root as "pieceRoot", piece_height as "pieceHeight", size_bytes as "sizeBytes", root
@@ -78,7 +66,7 @@ export async function findToBuild({ kysely }: Db, id: number): Promise<Aggregate
 
 /** What is in an aggregate, in no order. */
 export async function listEntries({ kysely }: Db, aggregateId: number): Promise<Entry[]> {
-  const { rows } = await sql<EntryFacts & { cid: Uint8Array }>`
+  const { rows } = await sql<EntryRow>`
     select content_id as "contentId", cid, part, parts, first_block as "firstBlock", end_block as "endBlock", dag_bytes as "dagBytes",
       dag_blocks as "dagBlocks", path_indexes as links, byte_offset as "byteOffset", byte_length as "byteLength"
     from aggregate_entry where aggregate_id = ${aggregateId}`.execute(kysely)

@@ -1,3 +1,4 @@
+import type { DealState } from '@keepsake/api/deals.ts'
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 
 // Rows about the Filecoin network, its storage providers and the deals with them: migration 000009.
@@ -19,8 +20,6 @@ export interface ProviderTable {
   created_at: Created
   changed_at: Generated<Date>
 }
-
-export type DealState = 'reserved' | 'proposed' | 'delivered' | 'published' | 'active' | 'expired' | 'terminated' | 'failed'
 
 export interface DealTable {
   id: Generated<number>
@@ -98,19 +97,6 @@ export interface PortalRequestTable {
   reason: string | null
   deal_id: number | null
   took_ms: number
-}
-
-export interface ProviderApplicationTable {
-  network: string
-  actor_id: number
-  name: string
-  organisation: string
-  city: string
-  country: string
-  continent: string
-  retrieval_url: string | null
-  contact: string
-  filed_at: Generated<Date>
 }
 
 /** Keys with which proposals are signed: migration 000011. */

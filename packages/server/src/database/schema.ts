@@ -5,7 +5,6 @@ import type {
   DealEventTable,
   DealTable,
   PortalRequestTable,
-  ProviderApplicationTable,
   ProviderTable,
   WalletKeyTable,
 } from './schema-filecoin.ts'
@@ -394,5 +393,4 @@ export interface Schema {
   wallet_key: WalletKeyTable
   retrieval: RetrievalTable
   portal_request: PortalRequestTable
-  provider_application: ProviderApplicationTable
 }

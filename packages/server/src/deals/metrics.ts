@@ -1,7 +1,7 @@
+import type { DealState } from '@keepsake/api/deals.ts'
 import { sql } from 'kysely'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
-import type { DealState } from '../database/schema-filecoin.ts'
 import type { Collector } from '../http/metrics.ts'
 import { countPieces, countProviders } from './overview.ts'
 

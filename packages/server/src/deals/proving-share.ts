@@ -1,5 +1,6 @@
 import type { FilecoinHistory } from '@keepsake/api/service.ts'
 import { sql } from 'kysely'
+import { isHeldNow } from '../blocks/content.ts'
 import { findSource } from '../chain/source.ts'
 import type { Db } from '../database/database.ts'
 
@@ -50,9 +51,7 @@ export async function sampleProving({ kysely }: Db, { packingMs, replicas, now =
           when complete_at > ${now}::timestamptz - interval '30 days' then 'month' else 'older' end as age,
           coalesce(r.replicas, 0) as replicas
         from content left join replicas r on r.content_id = content.id
-        where complete_at <= ${now}::timestamptz - ${packingMs}::float8 * interval '1 millisecond' and (
-          exists (select from upload u where u.content_id = content.id and u.deleted_at is null)
-          or exists (select from pin_request q where q.content_id = content.id and q.released_at is null))
+        where complete_at <= ${now}::timestamptz - ${packingMs}::float8 * interval '1 millisecond' and ${isHeldNow}
       )
       insert into proving_sample (network, day, age, items, proven_once, proven_enough, replicas, sampled_at)
       select ${source.network}, ${day}::date, age, count(*), count(*) filter (where replicas >= 1), count(*) filter (where replicas >= ${replicas}),
@@ -66,31 +65,39 @@ export async function sampleProving({ kysely }: Db, { packingMs, replicas, now =
   return true
 }
 
-type Ages = FilecoinHistory['ages']
+type Age = FilecoinHistory['ages'][number]
+
+/** What was counted last, of the day it was counted on. */
+export interface ProvingShare {
+  replicas: number
+  sampledAt: Date
+  ages: Age[]
+}
+
+/** Undefined where nothing was counted yet. */
+export async function findProvingShare({ kysely }: Db, network: string): Promise<ProvingShare | undefined> {
+  const { rows } = await sql<Age & { replicas: number; sampledAt: Date }>`
+    select age, items, proven_once as "provenOnce", proven_enough as "provenEnough", replicas, sampled_at as "sampledAt"
+    from proving_sample where network = ${network} and day = (select max(day) from proving_sample where network = ${network})
+    order by array_position(array['day', 'week', 'month', 'older'], age)`.execute(kysely)
+  const first = rows[0]
+  if (!first) return undefined
+  const ages = rows.map(({ age, items, provenOnce, provenEnough }) => ({ age, items, provenOnce, provenEnough }))
+  return { replicas: first.replicas, sampledAt: first.sampledAt, ages }
+}
 
 /** What was written down of the network that is followed now; undefined where none is, or nothing was yet. */
 export async function readFilecoinHistory({ kysely }: Db): Promise<FilecoinHistory | undefined> {
   const source = await findSource({ kysely })
   if (!source) return undefined
+  const { network, isDevnet } = source
+  const share = await findProvingShare({ kysely }, network)
+  if (!share) return undefined
   const { rows: days } = await sql<FilecoinHistory['days'][number]>`
     select to_char(s.day, 'YYYY-MM-DD') as day, sum(s.items)::bigint as items, sum(s.proven_once)::bigint as "provenOnce",
       sum(s.proven_enough)::bigint as "provenEnough",
       coalesce((select jsonb_object_agg(d.state, d.deals) from deal_sample d where d.network = s.network and d.day = s.day), '{}') as deals
-    from proving_sample s where s.network = ${source.network} and s.day > current_date - ${longestDays}::int
+    from proving_sample s where s.network = ${network} and s.day > ${share.sampledAt}::date - ${longestDays}::int
     group by s.network, s.day order by s.day`.execute(kysely)
-  const last = days.at(-1)
-  if (!last) return undefined
-  const { rows } = await sql<Ages[number] & { replicas: number; sampledAt: Date }>`
-    select age, items, proven_once as "provenOnce", proven_enough as "provenEnough", replicas, sampled_at as "sampledAt"
-    from proving_sample where network = ${source.network} and day = ${last.day}::date
-    order by array_position(array['day', 'week', 'month', 'older'], age)`.execute(kysely)
-  const newest = rows[0] as (typeof rows)[number]
-  return {
-    network: source.network,
-    isDevnet: source.isDevnet,
-    replicas: newest.replicas,
-    sampledAt: newest.sampledAt.toISOString(),
-    days,
-    ages: rows.map(({ age, items, provenOnce, provenEnough }) => ({ age, items, provenOnce, provenEnough })),
-  }
+  return { network, isDevnet, ...share, sampledAt: share.sampledAt.toISOString(), days }
 }

@@ -3,7 +3,7 @@ import type { Db } from '../database/database.ts'
 import type { RefusalCode } from './refusals.ts'
 
 /** What can be asked of the portal. */
-export type PortalCall = 'status' | 'eligible_pieces' | 'pending_proposals' | 'request_piece' | 'register'
+export type PortalCall = 'status' | 'eligible_pieces' | 'pending_proposals' | 'request_piece'
 
 /** One request to the portal, and what it was told. */
 export interface PortalRequest {

@@ -1,4 +1,4 @@
-import type { DealState } from '../database/schema-filecoin.ts'
+import { type DealState, dealStates } from '@keepsake/api/deals.ts'
 
 export type { DealState }
 
@@ -17,16 +17,7 @@ export type { DealState }
  * - `terminated`  it was active, and was given up before its time.
  * - `failed`      it never became active.
  */
-export const dealStates = [
-  'reserved',
-  'proposed',
-  'delivered',
-  'published',
-  'active',
-  'expired',
-  'terminated',
-  'failed',
-] as const satisfies readonly DealState[]
+export { dealStates }
 
 /** A replica that is there or on its way. The index `deal_live` is over the same ones. */
 export const liveStates = ['reserved', 'proposed', 'delivered', 'published', 'active'] as const satisfies readonly DealState[]

@@ -59,8 +59,6 @@ export interface DoorComponents {
 }
 
 const retryAfterSeconds: Readonly<Record<number, number>> = { 429: 60, 503: 5 }
-/** Answered also to who is not registered. */
-const openCalls: readonly PortalCall[] = ['status', 'register']
 const maxNotedCharacters = 200
 
 /** Who is let into the portal, what is noted of it, and how every answer leaves. */
@@ -103,7 +101,7 @@ export function openDoor({ config, database, chain, authorizer, publicUrl }: Doo
     async admit(request: FastifyRequest): Promise<void> {
       const one = begin(request)
       asked.set(request, one)
-      const mode = one.call === 'request_piece' || one.call === 'register' ? 'w' : 'r'
+      const mode = one.call === 'request_piece' ? 'w' : 'r'
       if (!config.MAINTENANCE.includes(mode))
         throw new KeepsakeError('ERROR_MAINTENANCE', `The server is in maintenance (${config.MAINTENANCE}); try again later.`)
       const claim = authorizer.read(request.headers.authorization)
@@ -111,7 +109,8 @@ export function openDoor({ config, database, chain, authorizer, publicUrl }: Doo
       one.epoch = await requireChain(chain).epochNow()
       one.who = await authorizer.identify(claim, one.place)
       one.provider = await findProvider(database, one.source.network, one.who.actorId)
-      if (!one.provider && !openCalls.includes(one.call))
+      // Its status is for everybody: it says also that one is not registered.
+      if (!one.provider && one.call !== 'status')
         throw new KeepsakeError('ERROR_NOT_REGISTERED', notRegisteredLine(one.who.actorId, one.source.network, publicUrl()))
     },
 

@@ -1,7 +1,7 @@
+import type { DealState } from '@keepsake/api/deals.ts'
 import { pieceCidV1 } from '@keepsake/content/piece/piece-cid.ts'
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
-import type { DealState } from '../database/schema-filecoin.ts'
 
 /** Deals of one provider in one state. */
 export interface StateCount {

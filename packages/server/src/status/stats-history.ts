@@ -1,5 +1,6 @@
 import type { StatsHistory } from '@keepsake/api/service.ts'
 import { sql } from 'kysely'
+import { isHeldNow } from '../blocks/content.ts'
 import type { Db } from '../database/database.ts'
 import { readFilecoinHistory } from '../deals/proving-share.ts'
 
@@ -9,11 +10,6 @@ const longestDays = 366
 const shortestDays = 14
 /** Everything is counted anew for it, so it is not counted for everybody who looks. */
 const freshMs = 60_000
-
-/** Somebody wants the content here: by an upload or by a pin. */
-const isHeld = sql`(
-  exists (select from upload u where u.content_id = content.id and u.deleted_at is null)
-  or exists (select from pin_request r where r.content_id = content.id and r.released_at is null))`
 
 type Day = StatsHistory['days'][number]
 type UploadType = keyof Day['uploads']
@@ -41,7 +37,7 @@ async function readHistory(db: Db, now: Date): Promise<StatsHistory> {
     sumByDay(db, sql`select created_at as at, size_bytes as amount from shard`),
     sumByDay(db, sql`select created_at as at, 1 as amount from "user" where deleted_at is null`),
     countContents(db),
-    sumByDay(db, sql`select complete_at as at, 1 as amount from content where complete_at is not null and ${isHeld}`),
+    sumByDay(db, sql`select complete_at as at, 1 as amount from content where complete_at is not null and ${isHeldNow}`),
     sumByDay(db, sql`select since as at, 1 as amount from pin where status = 'pinned' and backend <> 'embedded'`),
     sumByDay(db, sql`select built_at as at, 1 as amount from aggregate where state = 'built'`),
     countPins(db),
@@ -112,7 +108,7 @@ async function countUploads({ kysely }: Db): Promise<{ day: string; type: Upload
 async function countContents({ kysely }: Db): Promise<StatsHistory['contents']> {
   const { rows } = await sql<StatsHistory['contents']>`
     select count(*) filter (where complete_at is not null) as complete, count(*) filter (where complete_at is null) as incomplete
-    from content where ${isHeld}`.execute(kysely)
+    from content where ${isHeldNow}`.execute(kysely)
   return rows[0] as StatsHistory['contents']
 }
 
@@ -121,7 +117,7 @@ async function countPins({ kysely }: Db): Promise<StatsHistory['pins']> {
   const { rows } = await sql<StatsHistory['pins'][number]>`
     with own as (
       select coalesce(p.status, case when content.complete_at is null then 'pinning' else 'pinned' end) as status
-      from content left join pin p on p.content_id = content.id and p.backend = 'embedded' where ${isHeld}
+      from content left join pin p on p.content_id = content.id and p.backend = 'embedded' where ${isHeldNow}
     ), every as (
       select 'embedded' as backend, status from own union all select backend, status from pin where backend <> 'embedded'
     )

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { proposalJson } from '@keepsake/devnet/rpc/lotus-json.ts'
 import type { DealProposal } from '@keepsake/filecoin/actors/deal-proposal.ts'
 import { decodeClientDealProposal } from '@keepsake/filecoin/actors/deal-proposal.ts'
-import { formatAddress } from '@keepsake/filecoin/address.ts'
 import { sql } from 'kysely'
 import { startNode } from '../../../filecoin/test/rpc-node.ts'
 import { openChain } from '../../src/chain/chain.ts'
@@ -141,19 +141,7 @@ export type Desk = Awaited<ReturnType<typeof openDesk>>
 
 function storageDealJson({ proposal, client = clientId, slashEpoch = -1 }: OnChain): object {
   return {
-    Proposal: {
-      PieceCID: { '/': proposal.pieceCid.toString() },
-      PieceSize: proposal.pieceSizeBytes,
-      VerifiedDeal: proposal.verifiedDeal,
-      Client: client,
-      Provider: formatAddress(proposal.provider, 't'),
-      Label: new TextDecoder().decode(proposal.label.bytes),
-      StartEpoch: proposal.startEpoch,
-      EndEpoch: proposal.endEpoch,
-      StoragePricePerEpoch: String(proposal.storagePricePerEpoch),
-      ProviderCollateral: String(proposal.providerCollateral),
-      ClientCollateral: String(proposal.clientCollateral),
-    },
+    Proposal: { ...(proposalJson(proposal) as object), Client: client },
     State: { SectorNumber: 0, SectorStartEpoch: -1, LastUpdatedEpoch: -1, SlashEpoch: slashEpoch },
   }
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
+import { tipSetJson } from '@keepsake/devnet/rpc/lotus-json.ts'
 import { formatAddress, idAddress } from '@keepsake/filecoin/address.ts'
 import { type BlockHeader, blockCid } from '@keepsake/filecoin/block-header.ts'
 import { chainCid } from '@keepsake/filecoin/cid.ts'
-import { bytesJson, cidJson } from '@keepsake/filecoin/rpc/json.ts'
+import { bytesJson } from '@keepsake/filecoin/rpc/json.ts'
 import { blsSigner, type Signer } from '@keepsake/filecoin/signature.ts'
+import { startNode as startRpc } from '../../../filecoin/test/rpc-node.ts'
 
 /** A provider as the chain of a test has it. */
 export interface TestProvider {
@@ -66,31 +66,9 @@ function headerOf(height: number): BlockHeader {
   }
 }
 
-function headerJson(header: BlockHeader): object {
-  const proof = bytesJson(new Uint8Array(96))
-  return {
-    Miner: formatAddress(header.miner),
-    Ticket: { VRFProof: proof },
-    ElectionProof: { WinCount: 1, VRFProof: proof },
-    BeaconEntries: [],
-    WinPoStProof: [],
-    Parents: header.parents.map(cidJson),
-    ParentWeight: '1',
-    Height: header.height,
-    ParentStateRoot: cidJson(anything),
-    ParentMessageReceipts: cidJson(anything),
-    Messages: cidJson(anything),
-    BLSAggregate: { Type: 2, Data: proof },
-    Timestamp: header.timestamp,
-    BlockSig: { Type: 2, Data: proof },
-    ForkSignaling: 0,
-    ParentBaseFee: '100',
-  }
-}
-
 function tipSet(height: number): object {
   const header = headerOf(height)
-  return { Cids: [cidJson(blockCid(header))], Blocks: [headerJson(header)], Height: height }
+  return tipSetJson(blockCid(header), header) as object
 }
 
 class Refusal extends Error {}
@@ -128,43 +106,25 @@ export async function startNode({ epochMs = 30_000, epochs = 5000 } = {}): Promi
     },
   }
   const node: Pick<TestNode, 'trouble'> = { trouble: undefined }
-  const server = createServer((request: IncomingMessage, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const { id, method, params } = JSON.parse(Buffer.concat(chunks).toString()) as {
-        id: number
-        method: string
-        params: unknown[]
-      }
-      const name = method.replace('Filecoin.', '')
-      calls.push(name)
-      if (node.trouble === 'hangs') return
-      if (node.trouble === 'nonsense') return void response.end(JSON.stringify({ jsonrpc: '2.0', id, result: { Data: 7 } }))
-      let answer: object
-      try {
-        if (node.trouble === 'refuses') throw new Refusal('the node is syncing')
-        answer = { result: methods[name]?.(params) ?? null }
-      } catch (error) {
-        answer = { error: { code: 1, message: (error as Error).message } }
-      }
-      response.end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }))
-    })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
+  const server = await startRpc((name, params) => {
+    calls.push(name)
+    if (node.trouble === 'hangs') return () => {}
+    if (node.trouble === 'nonsense') return { result: { Data: 7 } }
+    try {
+      if (node.trouble === 'refuses') throw new Refusal('the node is syncing')
+      return { result: methods[name]?.(params) ?? null }
+    } catch (error) {
+      return { error: { code: 1, message: (error as Error).message } }
+    }
+  })
   return Object.assign(node, {
-    url: `http://127.0.0.1:${port}/rpc/v1`,
+    url: server.url,
     genesisAt,
     epochMs,
     epochNow,
     beaconOf,
     providers,
     calls,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   })
 }

@@ -1,4 +1,4 @@
-import { dealStateNames } from '@keepsake/api/deals.ts'
+import { dealStates } from '@keepsake/api/deals.ts'
 import { type FormEvent, useState } from 'react'
 import { Button } from '../ui/button.tsx'
 import { SelectField, TextField } from '../ui/field.tsx'
@@ -17,7 +17,7 @@ export function queryOf(filter: DealFilter, before: number | undefined): URLSear
   return new URLSearchParams([...given, ...(before === undefined ? [] : [['before', String(before)]])])
 }
 
-const choices = [{ value: '', text: 'In any state' }, ...dealStateNames.map((state) => ({ value: state, text: state }))]
+const choices = [{ value: '', text: 'In any state' }, ...dealStates.map((state) => ({ value: state, text: state }))]
 
 interface Props {
   filter: DealFilter

@@ -24,7 +24,8 @@ const states: { name: string; in: string[]; colour: Series['colour']; dash?: num
 
 type Day = FilecoinHistory['days'][number]
 const dealsIn = ({ deals }: Day, names: readonly string[]) => names.reduce((sum, name) => sum + (deals[name] ?? 0), 0)
-const share = (part: number, items: number) => (items === 0 ? 0 : (part / items) * 100)
+/** A day is there only where it has items. */
+const share = (part: number, items: number) => (part / items) * 100
 
 /** How much of what is kept here storage providers prove that they have. */
 export function FilecoinSection({ filecoin, span }: { filecoin: FilecoinHistory; span: number }) {
@@ -43,7 +44,7 @@ export function FilecoinSection({ filecoin, span }: { filecoin: FilecoinHistory;
     () => states.map(({ name, in: of, ...look }) => ({ label: name, ...look, values: days.map((day) => dealsIn(day, of)) })),
     [days],
   )
-  const today = days.at(-1) as Day
+  const newest = days.at(-1) as Day
   const where = isDevnet ? 'devnet: simulated storage providers on this machine' : network
   return (
     <>
@@ -54,14 +55,14 @@ export function FilecoinSection({ filecoin, span }: { filecoin: FilecoinHistory;
           was last asked {new Date(sampledAt).toLocaleString()}.
         </p>
         <Chart
-          label={`Items properly proving, ${formatPercent(share(today.provenOnce, today.items))} today`}
+          label={`Items properly proving, ${formatPercent(share(newest.provenOnce, newest.items))} on ${newest.day}`}
           days={names}
           series={proven}
           format={formatPercent}
           steps={percentSteps}
         />
         <States
-          title="Items today, by how long they have been complete"
+          title={`Items on ${newest.day}, by how long they have been complete`}
           first="Complete for"
           columns={['Items', 'Proving once', `Proving ${formatCount(replicas)} times`]}
           rows={filecoin.ages.map(({ age, items, provenOnce, provenEnough }) => ({
@@ -74,7 +75,7 @@ export function FilecoinSection({ filecoin, span }: { filecoin: FilecoinHistory;
         <h2 id="deals">Deals, by state</h2>
         <p className="stats-note">{where}</p>
         <Chart
-          label={`Deals by state, ${formatCount(dealsIn(today, ['active']))} active today`}
+          label={`Deals by state, ${formatCount(dealsIn(newest, ['active']))} active on ${newest.day}`}
           days={names}
           series={deals}
           format={formatCount}

@@ -1,4 +1,4 @@
--- The portal for storage providers: what was asked, and who would like to be let in.
+-- The portal for storage providers: what was asked of it.
 
 -- Every request, whatever came of it; the oldest are forgotten after PORTAL_LOG_DAYS.
 create table portal_request (
@@ -22,22 +22,6 @@ create table portal_request (
 create index portal_request_at on portal_request (at);
 create index portal_request_actor on portal_request (network, actor_id, at desc);
 create index portal_request_header on portal_request (header_hash) where deal_id is not null;
-
--- Providers that asked to be registered: they have shown that they are who they say, and nothing else of it is checked.
-create table provider_application (
-  network text not null,
-  actor_id bigint not null,
-  name text not null,
-  organisation text not null,
-  city text not null,
-  country text not null,
-  continent text not null,
-  retrieval_url text,
-  -- How to reach whoever runs it.
-  contact text not null,
-  filed_at timestamptz(3) not null default clock_timestamp(),
-  primary key (network, actor_id)
-);
 
 -- What is on offer: built aggregates in order, beside the replicas of each.
 create index aggregate_built on aggregate (id) where state = 'built';

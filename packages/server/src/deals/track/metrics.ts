@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Chain } from '../../chain/chain.ts'
 import type { Db } from '../../database/database.ts'
 import type { Collector } from '../../http/metrics.ts'
-import { readFilecoinHistory } from '../proving-share.ts'
+import { findProvingShare, type ProvingShare } from '../proving-share.ts'
 import { findFollowStatus } from './status.ts'
 
 interface Components {
@@ -16,13 +16,12 @@ export function trackMetrics({ database, chain }: Components): Collector {
     const source = await chain?.source().catch(() => undefined)
     if (!chain || !source) return []
     const { network } = source
-    const [status, now, standings, history] = await Promise.all([
+    const [status, now, standings, share] = await Promise.all([
       findFollowStatus(database, network),
       chain.epochNow(),
       countStandings(database, network),
-      readFilecoinHistory(database),
+      findProvingShare(database, network),
     ])
-    const today = history?.days.at(-1)
     const labels = { network }
     const epoch = status?.epoch ?? undefined
     return [
@@ -48,16 +47,23 @@ export function trackMetrics({ database, chain }: Components): Collector {
         name: 'keepsake_items',
         help: 'Items old enough to be packed: `any` of them, `once` with one deal whose sector is proven, `enough` with as many as are wanted. Counted every ten minutes.',
         type: 'gauge' as const,
-        samples: today
-          ? [
-              { labels: { network, proven: 'any' }, value: today.items },
-              { labels: { network, proven: 'once' }, value: today.provenOnce },
-              { labels: { network, proven: 'enough' }, value: today.provenEnough },
-            ]
-          : [],
+        samples: share ? itemSamples(share, network) : [],
       },
     ]
   }
+}
+
+/** It is counted every ten minutes while the chain can be read; what is older says nothing of now. */
+const staleShareMs = 30 * 60_000
+
+function itemSamples({ ages, sampledAt }: ProvingShare, network: string) {
+  if (Date.now() - sampledAt.getTime() > staleShareMs) return []
+  const sum = (of: (age: ProvingShare['ages'][number]) => number) => ages.reduce((total, age) => total + of(age), 0)
+  return [
+    { labels: { network, proven: 'any' }, value: sum(({ items }) => items) },
+    { labels: { network, proven: 'once' }, value: sum(({ provenOnce }) => provenOnce) },
+    { labels: { network, proven: 'enough' }, value: sum(({ provenEnough }) => provenEnough) },
+  ]
 }
 
 async function countStandings({ kysely }: Db, network: string): Promise<{ proving: string; count: number }[]> {
