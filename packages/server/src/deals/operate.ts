@@ -6,7 +6,7 @@ import { liveStates } from '../providers/deal.ts'
 import { changeDeal } from '../providers/deal-change.ts'
 import { addressOf } from '../providers/providers.ts'
 import { getProvider } from '../providers/registered.ts'
-import { reserve } from '../providers/reserve.ts'
+import { lockRequests, reserve } from '../providers/reserve.ts'
 import { type ProposeComponents, proposeDeal } from './propose.ts'
 import { getDeal } from './read-deals.ts'
 import { findDeal } from './store.ts'
@@ -49,6 +49,7 @@ export async function proposeTo(
     )
   const epoch = await chain.epochNow()
   const dealId = await database.kysely.transaction().execute(async (kysely) => {
+    await lockRequests({ kysely })
     const live = await listLive({ kysely }, aggregateId)
     if (live.some(({ providerId }) => providerId === provider.id))
       throw new KeepsakeError('CONFLICT', `${addressOf(provider)} has aggregate ${aggregateId} already, or has been promised it.`)
@@ -64,9 +65,9 @@ export async function proposeTo(
   return await getDeal(database, dealId)
 }
 
-/** Locks the aggregate, so that of two who look at the same moment the second sees what the first did. @throws KeepsakeError `NOT_FOUND` */
+/** @throws KeepsakeError `NOT_FOUND` */
 async function listLive({ kysely }: Db, aggregateId: number): Promise<{ providerId: number }[]> {
-  const built = await sql`select from aggregate where id = ${aggregateId} and state = 'built' for update`.execute(kysely)
+  const built = await sql`select from aggregate where id = ${aggregateId} and state = 'built'`.execute(kysely)
   if (built.rows.length === 0) throw new KeepsakeError('NOT_FOUND', `There is no aggregate ${aggregateId} that has been built.`)
   const { rows } = await sql<{ providerId: number }>`
     select provider_id as "providerId" from deal where aggregate_id = ${aggregateId} and state in (${sql.join(liveStates)})`.execute(

@@ -5,7 +5,7 @@ import { KeepsakeError } from '../errors.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { JobLog } from '../jobs/worker.ts'
 import { changeDeal } from '../providers/deal-change.ts'
-import { reserve } from '../providers/reserve.ts'
+import { lockRequests, reserve } from '../providers/reserve.ts'
 import { againAfter, type DealRules } from './rules.ts'
 import { listEnding, listMissedStarts, listStaleReservations, listUnsettled, settleAgain } from './store.ts'
 
@@ -125,8 +125,13 @@ async function renewEnding({ database, facts, chain, rules, log }: SettleCompone
         reason,
         evidence: { replaces: id },
       } as const
-      const dealId = await database.kysely.transaction().execute(async (kysely) => await reserve({ kysely }, facts, renewal))
-      log.info({ dealId, replaces: id }, 'a deal that ends soon is to be renewed')
+      const dealId = await database.kysely.transaction().execute(async (kysely) => {
+        await lockRequests({ kysely })
+        // Meanwhile its provider may have asked for a successor itself.
+        const isStillDue = (await listEnding({ kysely }, { ...which, id })).length > 0
+        return isStillDue ? await reserve({ kysely }, facts, renewal) : undefined
+      })
+      if (dealId !== undefined) log.info({ dealId, replaces: id }, 'a deal that ends soon is to be renewed')
     },
     signal,
   )

@@ -2,6 +2,8 @@ import type { Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import { noteDealEvent } from './deal-change.ts'
 
+export { lockRequests } from './store.ts'
+
 /** How long a proposal may take to be made; then the piece is free for others. */
 const proposeWithinMs = 60 * 60_000
 
@@ -18,7 +20,12 @@ export interface Reservation {
   evidence: Record<string, unknown>
 }
 
-/** Begins a deal, in the caller's transaction and under the lock of requests. Its proposal is made by the job that the fact starts. */
+/**
+ * Begins a deal, in the caller's transaction and under the lock of requests, which the caller takes before it looks whether there may be one: whoever
+ * begins deals, a provider that asks, a renewal, the operator, does so one after the other.
+ *
+ * Its proposal is made by the job that the fact starts.
+ */
 export async function reserve(db: Db, facts: Facts, reservation: Reservation): Promise<number> {
   const {
     aggregateId,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { chainCid } from '@keepsake/filecoin/cid.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deliverDeal } from '../../src/deals/deliver.ts'
@@ -8,6 +9,7 @@ import { readOverview } from '../../src/deals/overview.ts'
 import { proposeDeal } from '../../src/deals/propose.ts'
 import { settleDeals } from '../../src/deals/settle-deals.ts'
 import { changeDeal } from '../../src/providers/deal-change.ts'
+import { lockRequests, reserve } from '../../src/providers/reserve.ts'
 import { insertAggregate, insertProvider } from '../providers/deal-rows.ts'
 import { type Desk, openDesk } from './desk.ts'
 
@@ -103,8 +105,7 @@ describe('a deal that ends soon', () => {
   it('is renewed once, with the same provider, and goes on until its end', async () => {
     const now = await desk.chain.epochNow()
     const id = await dealAt('active', now - 600_000, now + 44 * 2880)
-    await Promise.all([settleDeals(desk), settleDeals(desk)].map((run) => run.catch(() => {})))
-    await settleDeals(desk)
+    await Promise.all([settleDeals(desk), settleDeals(desk)])
     const renewals = await standsIn(id)
     expect(renewals).toHaveLength(1)
     const { provider_id, aggregate_id } = await desk.row(id)
@@ -113,6 +114,23 @@ describe('a deal that ends soon', () => {
     expect(await desk.jobs()).toContain(`propose-deal:${renewals[0]!.id}`)
     await proposeDeal(desk, renewals[0]!.id)
     expect((await desk.row(renewals[0]!.id)).start_epoch).toBeGreaterThan(now)
+  })
+
+  it('is not renewed where its provider asked for a successor at the same moment', async () => {
+    const now = await desk.chain.epochNow()
+    const id = await dealAt('active', now - 600_000, now + 44 * 2880)
+    const { aggregate_id: aggregateId, provider_id: providerId } = await desk.row(id)
+    let renewing: Promise<void> | undefined
+    await desk.database.kysely.transaction().execute(async (kysely) => {
+      await lockRequests({ kysely })
+      renewing = settleDeals(desk)
+      // It has found the deal by now, and waits for the lock.
+      await sleep(500)
+      const asked = { aggregateId, providerId, driver: 'self-service', replacesId: id, epoch: now, evidence: {} } as const
+      await reserve({ kysely }, desk.facts, asked)
+    })
+    await renewing
+    expect(await standsIn(id)).toHaveLength(1)
   })
 
   it('is not renewed while its renewal waits after it failed, nor when there is time, nor with a provider that is suspended', async () => {
