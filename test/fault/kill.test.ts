@@ -35,12 +35,16 @@ const lastWords = (output: string) =>
     .slice(-25)
     .join('\n')
 
-async function waitForHealth({ url, output }: Server): Promise<void> {
+async function waitForHealth({ url, output, ended, pid }: Server): Promise<void> {
   for (const end = Date.now() + 30_000; ; await sleep(25)) {
     const response = await fetch(`${url}/health`).catch(() => undefined)
     const text = await response?.text()
     if (response?.status === 200) return
-    if (Date.now() > end) throw new Error(`/health is ${response?.status} after 30 s: ${text}\n${lastWords(output())}`)
+    if (Date.now() < end && ended() === undefined) continue
+    const how = ended() === undefined ? 'runs' : `ended with ${ended()}`
+    throw new Error(
+      `KEEPSAKE_KILL_SEED=${seed}: server ${pid} ${how}, and /health is ${response?.status}: ${text}\n${lastWords(output())}`,
+    )
   }
 }
 

@@ -21,6 +21,8 @@ export interface Server extends Accounts, AsyncDisposable {
   pid: number
   /** What it has written so far, standard output and errors together. */
   output(): string
+  /** How the process ended, as the shell would show it; undefined while it runs. */
+  ended(): number | string | undefined
   /** Sends a signal to the server itself and waits until it is gone. Gives its exit code as the shell would show it. */
   kill(signal: NodeJS.Signals): Promise<number>
   /** Ends it in order and, where `startServer` made the data directory, removes that. Gives the exit code. */
@@ -135,5 +137,6 @@ function running({ starter, exit, discard, pid, output }: Started) {
     await discard()
     return code
   }
-  return { pid, output, kill, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
+  const ended = () => starter.exitCode ?? starter.signalCode ?? undefined
+  return { pid, output, ended, kill, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
 }
