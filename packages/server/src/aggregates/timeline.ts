@@ -65,7 +65,7 @@ function packed(parts: readonly AggregatedPart[], origin: string, cid: string): 
     ...step,
     state: 'done',
     text: `It lies in ${pieces} that storage providers can take. The bytes they get were read back, and it was found in them.`,
-    at: last.builtAt.toISOString(),
+    at: last.aggregate.builtAt.toISOString(),
     evidence: parts.slice(0, 5).flatMap(evidenceOf),
     ...(parts.length > 5 && { evidenceOmitted: parts.length - 5 }),
     checks: [
@@ -79,13 +79,8 @@ function packed(parts: readonly AggregatedPart[], origin: string, cid: string): 
   }
 }
 
-function evidenceOf({
-  pieceRoot: root,
-  pieceHeight: height,
-  sizeBytes,
-  root: directory,
-  links,
-}: AggregatedPart): TimelineStep['evidence'] {
+function evidenceOf({ aggregate, links }: AggregatedPart): TimelineStep['evidence'] {
+  const { pieceRoot: root, pieceHeight: height, sizeBytes, root: directory } = aggregate
   return [
     { label: 'Piece CID', value: pieceCidV1({ root }).toString(), kind: 'id' },
     { label: 'Piece CID, version 2', value: pieceCidV2({ root, height, payloadBytes: sizeBytes }).toString(), kind: 'id' },

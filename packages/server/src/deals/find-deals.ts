@@ -1,6 +1,6 @@
 import { pieceCidV1 } from '@keepsake/content/piece/piece-cid.ts'
 import { CID } from 'multiformats/cid'
-import type { AggregatedPart } from '../aggregates/aggregated-parts.ts'
+import type { BuiltAggregate } from '../aggregates/aggregated-parts.ts'
 import { listAggregated } from '../aggregates/aggregated-parts.ts'
 import type { Db } from '../database/database.ts'
 import { isLive } from '../providers/deal.ts'
@@ -27,24 +27,24 @@ export function dealFinder({ database, isFollowed }: Components): FindDeals {
     const shownOf = new Map<number, Deals>()
     for (const [aggregateId, those] of Map.groupBy(deals, (deal) => deal.aggregateId)) shownOf.set(aggregateId, those.map(shown))
     const hasLive = new Set(deals.filter(({ state }) => isLive(state)).map(({ aggregateId }) => aggregateId))
-    const pieceCids = new Map<number, Partial<Deals[number]>>()
+    const pieces = new Map<BuiltAggregate, Partial<Deals[number]>>()
     const found = new Map<number, { deals: Deals; parts: Set<number>; ofParts: number }>()
-    for (const part of parts) {
-      const known = found.get(part.contentId) ?? { deals: [], parts: new Set(), ofParts: part.parts }
-      found.set(part.contentId, known)
-      known.parts.add(part.part)
-      const piece = pieceCids.get(part.aggregateId) ?? pieceOf(part)
-      pieceCids.set(part.aggregateId, piece)
-      const place = { ...piece, ...(part.links && { datamodelSelector: selectorOf(part.links) }) }
-      for (const deal of shownOf.get(part.aggregateId) ?? []) known.deals.push({ ...deal, ...place })
-      if (!hasLive.has(part.aggregateId))
-        known.deals.push({ status: 'queued', lastChanged: part.builtAt.toISOString(), ...place })
+    for (const { contentId, part, parts: ofParts, links, aggregate } of parts) {
+      const known = found.get(contentId) ?? { deals: [], parts: new Set(), ofParts }
+      found.set(contentId, known)
+      known.parts.add(part)
+      const piece = pieces.get(aggregate) ?? pieceOf(aggregate)
+      pieces.set(aggregate, piece)
+      const place = links ? { ...piece, datamodelSelector: selectorOf(links) } : piece
+      for (const deal of shownOf.get(aggregate.id) ?? []) known.deals.push({ ...deal, ...place })
+      if (!hasLive.has(aggregate.id))
+        known.deals.push({ status: 'queued', lastChanged: aggregate.builtAt.toISOString(), ...place })
     }
     return new Map([...found].filter(([, { parts, ofParts }]) => parts.size >= ofParts).map(([id, { deals }]) => [id, deals]))
   }
 }
 
-function pieceOf({ root, pieceRoot }: AggregatedPart): Partial<Deals[number]> {
+function pieceOf({ root, pieceRoot }: BuiltAggregate): Partial<Deals[number]> {
   return { pieceCid: pieceCidV1({ root: pieceRoot }).toString(), ...(root && { batchRootCid: CID.decode(root).toString() }) }
 }
 

@@ -22,7 +22,7 @@ export function dealTimeline({ database, config }: Components): TimelineSource {
     const parts = await listAggregated(database, [contentId])
     if (parts.length === 0) return []
     const deals = await listShownDeals(database, [contentId])
-    if (deals.length === 0) return [waiting(parts.at(-1)?.builtAt as Date)]
+    if (deals.length === 0) return [waiting(parts.at(-1)!.aggregate.builtAt)]
     return deals.slice(-maxDeals).map((deal) => stepOf(deal, { cid: cid.toString(), origin }))
   }
 }
