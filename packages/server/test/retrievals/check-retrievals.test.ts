@@ -14,6 +14,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openChain } from '../../src/chain/chain.ts'
 import { writeSource } from '../../src/chain/source.ts'
 import { checkRetrievals, type RetrievalComponents } from '../../src/retrievals/check-retrievals.ts'
+import type { FetchLimits } from '../../src/retrievals/measured-get.ts'
 import { retrievalMetrics } from '../../src/retrievals/metrics.ts'
 import { standingOf } from '../../src/retrievals/retrievals.ts'
 import { summarise } from '../../src/retrievals/store.ts'
@@ -82,7 +83,6 @@ beforeAll(async () => {
       config: { FILECOIN_RPC: 'devnet', FILECOIN_RPC_TOKEN: [], CHAIN_LOOKBACK: undefined },
       database: keeper.database,
     }),
-    retrievalLimits: { idleMs: 300, totalMs: 1_000 },
   }
 })
 
@@ -100,11 +100,11 @@ afterAll(async () => {
   await keeper.close()
 })
 
-/** One round, with the provider at another address where one is given: how each way came out. */
-async function round(url = holderUrl): Promise<Record<string, string>> {
+/** One round, with the provider at another address and with less patience where these are given: how each way came out. */
+async function round(url = holderUrl, retrievalLimits?: FetchLimits): Promise<Record<string, string>> {
   await isOfNetwork(true)
   await sql`update provider set retrieval_url = ${url}`.execute(keeper.database.kysely)
-  await checkRetrievals(components)
+  await checkRetrievals({ ...components, ...(retrievalLimits && { retrievalLimits }) })
   return await outcomes()
 }
 
@@ -229,7 +229,7 @@ describe('a provider that does not give it back', () => {
 
   test('hangs: after a while without a byte it is left, and not asked for more in this round', async () => {
     const url = await listen(createServer(() => {}))
-    expect(await round(url)).toEqual({ raw: 'timeout' })
+    expect(await round(url, { idleMs: 300, totalMs: 10_000 })).toEqual({ raw: 'timeout' })
   })
 
   test('is so slow that nobody would wait', async () => {
@@ -243,7 +243,7 @@ describe('a provider that does not give it back', () => {
         response.end()
       }),
     )
-    expect((await round(url)).raw).toBe('slow')
+    expect((await round(url, { idleMs: 10_000, totalMs: 1_000 })).raw).toBe('slow')
   })
 
   test('is gone', async () => {
