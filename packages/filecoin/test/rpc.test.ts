@@ -8,13 +8,14 @@ import { formatAddress, idAddress } from '../src/address.ts'
 import { type BlockHeader, blockCid, decodeBlockHeader } from '../src/block-header.ts'
 import { requireBlock } from '../src/blocks.ts'
 import { chainCid } from '../src/cid.ts'
-import { blocksOf, chainHead, readObject, tipSetByHeight } from '../src/rpc/chain.ts'
-import { openRpc } from '../src/rpc/client.ts'
-import { followHead, type HeadChange, pathBetween } from '../src/rpc/head-changes.ts'
+import { blocksOf, chainHead, readObject, tipSetByHeight, tipSetsOf } from '../src/rpc/chain.ts'
+import { openRpc, type Rpc } from '../src/rpc/client.ts'
+import { ancestorAt, followHead, type HeadChange, pathBetween } from '../src/rpc/head-changes.ts'
 import { bytesJson, cidJson } from '../src/rpc/json.ts'
 import { chainNotices } from '../src/rpc/notices.ts'
 import { beaconEntry, minerInfo, networkName, searchMessage } from '../src/rpc/state.ts'
 import type { TipSet } from '../src/rpc/tip-set.ts'
+import { checkTime } from '../src/rpc/tip-set-rules.ts'
 import { findActor } from '../src/state-tree.ts'
 import { readChain } from './real-chain.ts'
 import { startNode, startNotifier } from './rpc-node.ts'
@@ -62,6 +63,44 @@ describe('a call', () => {
       rpcCode: 1,
       message: 'StateGetActor: actor not found',
     })
+  })
+
+  it('asks the next node for what one refuses, and gives the words of the first where all do', async () => {
+    await using starting = await startNode(() => ({ error: { code: 1, message: 'the node is synchronising' } }))
+    await using young = await startNode((method) =>
+      method.startsWith('Chain') ? { result: 7 } : { error: { code: 1, message: 'not found' } },
+    )
+    const rpc = openRpc({ endpoints: [{ url: 'http://127.0.0.1:1/' }, starting, young] })
+    expect(await rpc.call('ChainHead', [])).toBe(7)
+    expect(rpc.endpoint.url).toBe(young.url)
+    await expect(rpc.call('StateGetActor', [])).rejects.toMatchObject({ code: 'REFUSED', message: 'StateGetActor: not found' })
+  })
+
+  it('goes to no node that was not admitted, and asks whether it is again after it was away', async () => {
+    let network = 'calibrationnet'
+    let isAway = false
+    await using other = await startNode((method) => {
+      if (isAway) return (response) => void response.destroy()
+      return { result: method === 'StateNetworkName' ? network : 5 }
+    })
+    await using good = await startNode((method) => ({ result: method === 'StateNetworkName' ? 'mainnet' : 7 }))
+    const admit = async (node: Rpc) => {
+      const name = await networkName(node)
+      if (name !== 'mainnet') throw new Error(`it is of ${name}`)
+    }
+    const rpc = openRpc({ endpoints: [other, good], admit })
+    expect(await rpc.call('X', [])).toBe(7)
+    expect(other.calls).not.toContain('Filecoin.X')
+    await expect(openRpc({ endpoints: [other], admit }).call('X', [])).rejects.toThrow('it is of calibrationnet')
+    network = 'mainnet'
+    rpc.passOver()
+    expect(await rpc.call('X', [])).toBe(5)
+    isAway = true
+    expect(await rpc.call('X', [])).toBe(7)
+    isAway = false
+    network = 'calibrationnet'
+    rpc.passOver()
+    expect(await rpc.call('X', [])).toBe(7)
   })
 
   it('asks another node for a method that one does not know', async () => {
@@ -159,8 +198,8 @@ function chainOf() {
     parentBaseFee: 100n,
   }
   const known = new Map<string, TipSet>()
-  const add = (parent: TipSet | undefined, height: number, timestamp = 1): TipSet => {
-    const block = { ...base, parents: parent?.cids ?? [], height, timestamp }
+  const add = (parent: TipSet | undefined, height: number, timestamp = 1, parentWeight = BigInt(height)): TipSet => {
+    const block = { ...base, parents: parent?.cids ?? [], height, timestamp, parentWeight }
     const tipSet = { cids: [blockCid(block)], blocks: [block], height }
     known.set(tipSet.cids[0]!.toString(), tipSet)
     return tipSet
@@ -176,7 +215,7 @@ function shown({ cids, blocks, height }: TipSet) {
     BeaconEntries: null,
     WinPoStProof: null,
     Parents: block.parents.map(cidJson),
-    ParentWeight: '0',
+    ParentWeight: String(block.parentWeight),
     Height: block.height,
     ParentStateRoot: cidJson(block.parentStateRoot),
     ParentMessageReceipts: cidJson(block.parentMessageReceipts),
@@ -200,11 +239,17 @@ describe('the head of the chain', () => {
     const right = chain.add(chain.add(chain.add(trunk, 2, 9), 4, 9), 5, 9)
     await using node = await startNode((_method, [key]) => ({ result: shown(chain.find(key as { '/': string }[])) }))
     const rpc = openRpc({ endpoints: [node] })
-    expect(heights(await pathBetween(rpc, left, right))).toEqual(['revert 3', 'revert 2', 'apply 2', 'apply 4', 'apply 5'])
-    expect(heights(await pathBetween(rpc, trunk, left))).toEqual(['apply 2', 'apply 3'])
-    expect(await pathBetween(rpc, left, left)).toEqual([])
-    await expect(pathBetween(rpc, left, right, { maxDepth: 1 })).rejects.toThrow('part more than 1 tipsets ago')
-    await expect(pathBetween(rpc, left, chain.add(undefined, 0, 7))).rejects.toThrow('different networks')
+    expect(heights(await pathBetween(tipSetsOf(rpc), left, right))).toEqual([
+      'revert 3',
+      'revert 2',
+      'apply 2',
+      'apply 4',
+      'apply 5',
+    ])
+    expect(heights(await pathBetween(tipSetsOf(rpc), trunk, left))).toEqual(['apply 2', 'apply 3'])
+    expect(await pathBetween(tipSetsOf(rpc), left, left)).toEqual([])
+    await expect(pathBetween(tipSetsOf(rpc), left, right, { maxDepth: 1 })).rejects.toThrow('part more than 1 tipsets ago')
+    await expect(pathBetween(tipSetsOf(rpc), left, chain.add(undefined, 0, 7))).rejects.toThrow('different networks')
   })
 
   it('is not taken for another when the node answers with a tipset nobody asked for', async () => {
@@ -214,8 +259,28 @@ describe('the head of the chain', () => {
     const other = chain.add(first, 1, 9)
     await using node = await startNode(() => ({ result: shown(other) }))
     const rpc = openRpc({ endpoints: [node] })
-    await expect(pathBetween(rpc, first, head)).rejects.toMatchObject({ code: 'UNTRUE' })
+    await expect(pathBetween(tipSetsOf(rpc), first, head)).rejects.toMatchObject({ code: 'UNTRUE' })
     await expect(tipSetByHeight(rpc, 0)).rejects.toMatchObject({ code: 'UNTRUE' })
+  })
+
+  it('is on top of tipsets that are earlier and weigh less, or it is none', async () => {
+    const chain = chainOf()
+    const first = chain.add(undefined, 0)
+    const [light, early] = [chain.add(chain.add(first, 1), 2, 1, 1n), chain.add(chain.add(first, 5), 5, 9)]
+    await using node = await startNode((_method, [key]) => ({ result: shown(chain.find(key as { '/': string }[])) }))
+    const get = tipSetsOf(openRpc({ endpoints: [node] }))
+    expect((await ancestorAt(get, chain.add(chain.add(first, 1), 4), 3)).height).toBe(1)
+    await expect(ancestorAt(get, light, 0)).rejects.toThrow('weighs no more than without its parent')
+    await expect(ancestorAt(get, early, 0)).rejects.toThrow('a block of epoch 5 on top of one of epoch 5')
+  })
+
+  it('is of its time', () => {
+    const chain = chainOf()
+    const clock = { genesisSeconds: 1_000, epochSeconds: 30 }
+    const at = (seconds: number) => new Date(seconds * 1000)
+    expect(() => checkTime(chain.add(undefined, 4, 1_120), clock, at(1_120))).not.toThrow()
+    expect(() => checkTime(chain.add(undefined, 4, 1_120), clock, at(1_110))).toThrow('which begins at 1970-01-01T00:18:40.000Z')
+    expect(() => checkTime(chain.add(undefined, 4, 1_150), clock, at(1_200))).toThrow('a block of epoch 4 with the time 1150')
   })
 
   it('is followed by asking, also over a time in which no node answers', async () => {

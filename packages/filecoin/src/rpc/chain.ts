@@ -64,6 +64,14 @@ export async function tipSetByHeight(rpc: Rpc, height: number, from?: readonly C
   return await callFor(rpc, 'ChainGetTipSetByHeight', [height, tipSetKey(from)], read, options)
 }
 
+/** Where tipsets come from, by their keys. */
+export type GetTipSet = (key: readonly CID[]) => Promise<TipSet>
+
+/** A node as where tipsets come from. @throws as `getTipSet` */
+export function tipSetsOf(rpc: Rpc, options?: CallOptions): GetTipSet {
+  return (key) => getTipSet(rpc, key, options)
+}
+
 /**
  * A block of the chain, checked against its CID.
  *

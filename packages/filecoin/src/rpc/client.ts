@@ -16,6 +16,12 @@ export interface RpcOptions {
   /** Largest answer that is read. */
   maxAnswerBytes?: number
   fetch?: typeof fetch
+  /**
+   * Looks at a node before its answers count, and again after it was away: whether it is of the network that is meant. `node` is an `Rpc` to it alone.
+   *
+   * @throws what is wrong with it; then it is passed over
+   */
+  admit?: (node: Rpc, options: CallOptions) => Promise<void>
 }
 
 export interface CallOptions {
@@ -24,9 +30,10 @@ export interface CallOptions {
 
 export interface Rpc {
   /**
-   * Calls `Filecoin.<method>`. A node that cannot be reached, does not answer in time, or does not know the method is passed over for the next.
+   * Calls `Filecoin.<method>`. A node that cannot be reached, does not answer in time, or refuses is passed over for the next: one that has just started, or
+   * has forgotten the past, refuses what another one answers.
    *
-   * @throws RpcError `UNREACHABLE` where none is left, `REFUSED` with the node's own words
+   * @throws RpcError `REFUSED` with the words of the first node that refused, where none gives more; else `UNREACHABLE`
    */
   call(method: string, params: readonly unknown[], options?: CallOptions): Promise<unknown>
   /** The node that answered last. */
@@ -38,8 +45,6 @@ export interface Rpc {
 
 const defaultTimeoutMs = 30_000
 const defaultMaxAnswerBytes = 64 * 1024 * 1024
-/** JSON-RPC 2.0, section 5.1. */
-const METHOD_NOT_FOUND = -32601
 
 interface Answer {
   result?: unknown
@@ -55,23 +60,72 @@ function isBusy(status: number): boolean {
   return status === 429 || status >= 502
 }
 
-export function openRpc({
-  endpoints,
+export function openRpc({ endpoints, admit, ...options }: RpcOptions): Rpc {
+  const ask = asker(options)
+  const admitted = new Set<RpcEndpoint>()
+  let preferred = 0
+
+  async function askAdmitted(endpoint: RpcEndpoint, call: Call, signal?: AbortSignal): Promise<Answer> {
+    try {
+      if (admit && !admitted.has(endpoint)) await admit(openRpc({ endpoints: [endpoint], ...options }), { signal })
+      admitted.add(endpoint)
+      return await ask(endpoint, call, signal)
+    } catch (error) {
+      signal?.throwIfAborted()
+      admitted.delete(endpoint)
+      throw new Error(`${new URL(endpoint.url).host}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+
+  return {
+    get endpoint() {
+      return endpoints[preferred] as RpcEndpoint
+    },
+    endpointCount: endpoints.length,
+    passOver() {
+      preferred = (preferred + 1) % endpoints.length
+    },
+    async call(method, params, { signal } = {}) {
+      const first = preferred
+      const failures: Error[] = []
+      let refused: { index: number; error: NonNullable<Answer['error']> } | undefined
+      for (let tried = 0; tried < endpoints.length; tried++) {
+        const index = (first + tried) % endpoints.length
+        try {
+          const { result, error } = await askAdmitted(endpoints[index] as RpcEndpoint, { method, params }, signal)
+          if (!error) {
+            preferred = index
+            return result
+          }
+          refused ??= { index, error }
+        } catch (error) {
+          signal?.throwIfAborted()
+          failures.push(error as Error)
+        }
+      }
+      if (refused) {
+        preferred = refused.index
+        throw refusal(method, refused.error)
+      }
+      const reasons = failures.map(({ message }) => message).join('; ')
+      throw new RpcError('UNREACHABLE', method, `no Filecoin node answers (${reasons})`, { cause: failures.at(-1) })
+    },
+  }
+}
+
+interface Call {
+  method: string
+  params: readonly unknown[]
+}
+
+/** What one node answers. Errors come with any status, also 200: the body says. */
+function asker({
   timeoutMs = defaultTimeoutMs,
   maxAnswerBytes = defaultMaxAnswerBytes,
-  ...options
-}: RpcOptions): Rpc {
-  const send = options.fetch ?? fetch
-  let preferred = 0
+  fetch: send = fetch,
+}: Omit<RpcOptions, 'endpoints' | 'admit'>) {
   let lastId = 0
-
-  /** What one node answers. Errors come with any status, also 200: the body says. */
-  async function ask(
-    { url, token }: RpcEndpoint,
-    method: string,
-    params: readonly unknown[],
-    signal?: AbortSignal,
-  ): Promise<Answer> {
+  return async ({ url, token }: RpcEndpoint, { method, params }: Call, signal?: AbortSignal): Promise<Answer> => {
     const timeout = AbortSignal.timeout(timeoutMs)
     const response = await send(url, {
       method: 'POST',
@@ -84,37 +138,6 @@ export function openRpc({
     const answer: unknown = JSON.parse(text)
     if (!isAnswer(answer)) throw new Error(`status ${response.status} without a JSON-RPC answer`)
     return answer
-  }
-
-  return {
-    get endpoint() {
-      return endpoints[preferred] as RpcEndpoint
-    },
-    endpointCount: endpoints.length,
-    passOver() {
-      preferred = (preferred + 1) % endpoints.length
-    },
-    async call(method, params, { signal } = {}) {
-      const failures: Error[] = []
-      for (let tried = 0; tried < endpoints.length; tried++) {
-        const index = (preferred + tried) % endpoints.length
-        const endpoint = endpoints[index] as RpcEndpoint
-        try {
-          const { result, error } = await ask(endpoint, method, params, signal)
-          if (error?.code !== METHOD_NOT_FOUND || tried === endpoints.length - 1) {
-            preferred = index
-            if (error) throw refusal(method, error)
-            return result
-          }
-        } catch (error) {
-          signal?.throwIfAborted()
-          if (error instanceof RpcError) throw error
-          failures.push(new Error(`${new URL(endpoint.url).host}: ${(error as Error).message}`, { cause: error }))
-        }
-      }
-      const reasons = failures.map(({ message }) => message).join('; ')
-      throw new RpcError('UNREACHABLE', method, `no Filecoin node answers (${reasons})`, { cause: failures.at(-1) })
-    },
   }
 }
 

@@ -1,6 +1,7 @@
-import { chainHead, getTipSet } from './chain.ts'
-import type { CallOptions, Rpc } from './client.ts'
+import { chainHead, type GetTipSet, tipSetsOf } from './chain.ts'
+import type { Rpc } from './client.ts'
 import { isSameKey, type TipSet } from './tip-set.ts'
+import { checkParent } from './tip-set-rules.ts'
 
 /** A tipset that joined the chain, or left it. Reverts come first, newest first; then what takes their place, oldest first. */
 export interface HeadChange {
@@ -8,12 +9,16 @@ export interface HeadChange {
   tipSet: TipSet
 }
 
-/** A path between two heads. @throws Error where they part more than `maxDepth` tipsets ago */
+/**
+ * A path between two heads.
+ *
+ * @throws Error where they part more than `maxDepth` tipsets ago; TypeError where a tipset cannot be on top of what it says it is on top of
+ */
 export async function pathBetween(
-  rpc: Rpc,
+  get: GetTipSet,
   from: TipSet,
   to: TipSet,
-  { maxDepth = 900, ...options }: CallOptions & { maxDepth?: number } = {},
+  { maxDepth = 900 }: { maxDepth?: number } = {},
 ): Promise<HeadChange[]> {
   const reverts: HeadChange[] = []
   const applies: HeadChange[] = []
@@ -24,18 +29,28 @@ export async function pathBetween(
     }
     if (left.height > right.height || (left.height === right.height && left.height > 0)) {
       reverts.push({ type: 'revert', tipSet: left })
-      left = await parentOf(rpc, left, options)
+      left = await parentOf(get, left)
     } else {
       applies.push({ type: 'apply', tipSet: right })
-      right = await parentOf(rpc, right, options)
+      right = await parentOf(get, right)
     }
   }
   return [...reverts, ...applies.reverse()]
 }
 
-async function parentOf(rpc: Rpc, { blocks, height }: TipSet, options: CallOptions): Promise<TipSet> {
-  if (height === 0) throw new Error('The two heads have not even the first block in common: they are of different networks.')
-  return await getTipSet(rpc, blocks[0]?.parents ?? [], options)
+/** The tipset of an epoch on the chain below `head`; where that epoch had none, the last one before it. @throws as `pathBetween` */
+export async function ancestorAt(get: GetTipSet, head: TipSet, height: number): Promise<TipSet> {
+  let found = head
+  while (found.height > height) found = await parentOf(get, found)
+  return found
+}
+
+async function parentOf(get: GetTipSet, tipSet: TipSet): Promise<TipSet> {
+  if (tipSet.height === 0)
+    throw new Error('The two heads have not even the first block in common: they are of different networks.')
+  const parent = await get(tipSet.blocks[0]?.parents ?? [])
+  checkParent(tipSet, parent)
+  return parent
 }
 
 export interface FollowOptions {
@@ -63,7 +78,7 @@ export async function* followHead(rpc: Rpc, head: TipSet, options: FollowOptions
     if (signal.aborted) return
     try {
       const next = await chainHead(rpc, { signal })
-      const path = await pathBetween(rpc, last, next, { signal })
+      const path = await pathBetween(tipSetsOf(rpc, { signal }), last, next)
       last = next
       if (path.length > 0) yield path
     } catch (error) {

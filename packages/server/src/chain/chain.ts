@@ -6,7 +6,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { ChainSource } from './source.ts'
-import { findSource, identifyNetwork, writeSource } from './source.ts'
+import { agreeOnNetwork, findSource, identifyNetwork, writeSource } from './source.ts'
 
 /** The Filecoin network, as every process reaches it. With `FILECOIN_RPC=off` there is none. */
 export interface Chain {
@@ -23,7 +23,7 @@ export interface Chain {
   /**
    * Asks the configured nodes which network they are of, and writes that down for everybody. Of the devnet, whoever starts it does.
    *
-   * @throws as `source`; RpcError where no node answers
+   * @throws as `source`, also where two nodes are of different networks; RpcError where no node answers
    */
   identify(options: CallOptions): Promise<ChainSource>
 }
@@ -49,12 +49,16 @@ function unavailable(message: string): KeepsakeError {
 export function openChain({ config, database }: ChainComponents): Chain | undefined {
   const configured = config.FILECOIN_RPC
   if (configured === 'off') return undefined
-  const open = (rpcUrls: readonly string[]) => {
-    const endpoints = rpcUrls.map((url, index) => ({ url, token: config.FILECOIN_RPC_TOKEN[index] }))
-    return openRpc({ endpoints, timeoutMs: callTimeoutMs })
+  const endpointsOf = (rpcUrls: readonly string[]) =>
+    rpcUrls.map((url, index) => ({ url, token: config.FILECOIN_RPC_TOKEN[index] }))
+  const open = ({ rpcUrls, ...source }: ChainSource) => {
+    // One that was away when the others were asked may be of another network.
+    const admit = async (node: Rpc, options: CallOptions) =>
+      void agreeOnNetwork([source, await identifyNetwork(node, rpcUrls, options)])
+    return openRpc({ endpoints: endpointsOf(rpcUrls), timeoutMs: callTimeoutMs, ...(rpcUrls.length > 1 && { admit }) })
   }
   let known: { source: ChainSource; at: number } | undefined
-  let opened: { rpc: Rpc; urls: string } | undefined
+  let opened: { rpc: Rpc; of: string } | undefined
 
   const source = async (): Promise<ChainSource> => {
     if (known && performance.now() - known.at < keptMs) return known.source
@@ -71,21 +75,33 @@ export function openChain({ config, database }: ChainComponents): Chain | undefi
     source,
     clock,
     async rpc() {
-      const { rpcUrls } = await source()
-      const urls = rpcUrls.join()
-      if (opened?.urls !== urls) opened = { rpc: open(rpcUrls), urls }
+      const found = await source()
+      const of = [found.network, ...found.rpcUrls].join()
+      if (opened?.of !== of) opened = { rpc: open(found), of }
       return opened.rpc
     },
     epochNow: async () => epochAt(await clock(), new Date()),
     lookback: async () => config.CHAIN_LOOKBACK ?? ((await source()).isDevnet ? devnetLookback : usualLookback),
     async identify(options) {
       if (configured === 'devnet') return await source()
-      const found = await identifyNetwork(open(configured), configured, options)
+      const asked = endpointsOf(configured).map((endpoint) => {
+        const rpc = openRpc({ endpoints: [endpoint], timeoutMs: callTimeoutMs })
+        return identifyNetwork(rpc, configured, options)
+      })
+      const found = agreeOnNetwork(await whatCame(asked))
       await writeSource(database, found)
       known = undefined
       return found
     },
   }
+}
+
+/** Of those that came to something. @throws what the first came to, where none did */
+async function whatCame<T>(asked: readonly Promise<T>[]): Promise<[T, ...T[]]> {
+  const settled = await Promise.allSettled(asked)
+  const [first, ...rest] = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  if (first === undefined) throw (settled[0] as PromiseRejectedResult).reason
+  return [first, ...rest]
 }
 
 type Configured = Exclude<Config['FILECOIN_RPC'], 'off'>

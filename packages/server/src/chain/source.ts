@@ -84,3 +84,21 @@ export async function identifyNetwork(rpc: Rpc, rpcUrls: readonly string[], opti
     controlUrl: null,
   }
 }
+
+/**
+ * What several nodes say of themselves, where they are of one network; the first of them.
+ *
+ * @throws KeepsakeError `ERROR_UNAVAILABLE` where they are not: deals of one would be looked for on the other
+ */
+export function agreeOnNetwork<T extends Pick<ChainSource, 'network' | 'genesisAt'>>(said: readonly [T, ...T[]]): T {
+  const [first, ...rest] = said
+  const other = rest.find(
+    ({ network, genesisAt }) => network !== first.network || genesisAt.getTime() !== first.genesisAt.getTime(),
+  )
+  if (!other) return first
+  const name = ({ network, genesisAt }: typeof first) => `${network} (since ${genesisAt.toISOString()})`
+  throw new KeepsakeError(
+    'ERROR_UNAVAILABLE',
+    `The nodes of FILECOIN_RPC are of different networks: ${name(first)} and ${name(other)}.`,
+  )
+}

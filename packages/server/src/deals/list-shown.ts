@@ -35,7 +35,7 @@ export interface SeenChain {
   epochSeconds: number
   /** Epoch up to which the chain was looked at; null where it never was. */
   lookedAtEpoch: number | null
-  /** When that was. */
+  /** When that was, or of when what was seen is: a node may be behind. */
   lookedAt: Date | null
 }
 

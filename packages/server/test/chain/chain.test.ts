@@ -88,4 +88,32 @@ describe('a configured node', async () => {
     })
     await expect(chain.source()).rejects.toMatchObject({ code: 'ERROR_UNAVAILABLE' })
   })
+
+  it.skipIf(!genesis)(
+    'of another network than the others is not believed, whether it says so at the start or later',
+    async () => {
+      const names = ['mainnet', 'testnet']
+      let isAway = false
+      await using first = await startNode((method) => {
+        if (isAway) return (response) => void response.destroy()
+        if (method === 'StateNetworkName') return { result: 'mainnet' }
+        return { result: tipSetOf(method === 'ChainGetGenesis' ? firstCid() : (genesis!.roots[0] as CID)) }
+      })
+      await using second = await startNode((method) => {
+        if (names[1] === undefined) return (response) => void response.destroy()
+        if (method === 'StateNetworkName') return { result: names[1] }
+        return { result: tipSetOf(firstCid()) }
+      })
+      const chain = open({ FILECOIN_RPC: `${first.url},${second.url}` })
+      await expect(chain.identify({ signal })).rejects.toThrow(
+        'of different networks: mainnet (since 2020-08-24T22:00:00.000Z) and testnet',
+      )
+      names.pop()
+      expect(await chain.identify({ signal })).toMatchObject({ network: 'mainnet' })
+      names.push('testnet')
+      isAway = true
+      await expect((await chain.rpc()).call('StateListMiners', [], { signal })).rejects.toThrow('of different networks')
+      expect(second.calls).not.toContain('Filecoin.StateListMiners')
+    },
+  )
 })

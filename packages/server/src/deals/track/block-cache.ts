@@ -1,4 +1,6 @@
 import type { GetBlock } from '@keepsake/filecoin/blocks.ts'
+import type { GetTipSet } from '@keepsake/filecoin/rpc/chain.ts'
+import type { TipSet } from '@keepsake/filecoin/rpc/tip-set.ts'
 
 /** From one epoch to the next nearly all of a state is the same blocks. */
 const maxBytes = 64 * 1024 * 1024
@@ -27,5 +29,21 @@ export function cachedBlocks(): (get: GetBlock) => GetBlock {
     const bytes = await get(cid)
     if (bytes) keep(key, bytes)
     return bytes
+  }
+}
+
+/** More than a walk between two looks takes. */
+const maxTipSets = 1_000
+
+/** Remembers tipsets that were read. Their keys are hashes: they never go stale. */
+export function cachedTipSets(): (get: GetTipSet) => GetTipSet {
+  const tipSets = new Map<string, TipSet>()
+  return (get) => async (key) => {
+    const name = key.join()
+    const found = tipSets.get(name) ?? (await get(key))
+    tipSets.delete(name)
+    tipSets.set(name, found)
+    for (const oldest of tipSets.keys()) if (tipSets.size > maxTipSets) tipSets.delete(oldest)
+    return found
   }
 }

@@ -1,12 +1,15 @@
+import { dateOf } from '@keepsake/filecoin/epoch.ts'
 import { ChainFormatError } from '@keepsake/filecoin/errors.ts'
-import { chainHead, tipSetByHeight } from '@keepsake/filecoin/rpc/chain.ts'
+import { chainHead, tipSetsOf } from '@keepsake/filecoin/rpc/chain.ts'
+import { ancestorAt } from '@keepsake/filecoin/rpc/head-changes.ts'
 import { chainNotices } from '@keepsake/filecoin/rpc/notices.ts'
 import { isSameKey, type TipSet } from '@keepsake/filecoin/rpc/tip-set.ts'
+import { checkTime } from '@keepsake/filecoin/rpc/tip-set-rules.ts'
 import type { Chain } from '../../chain/chain.ts'
 import type { ChainSource } from '../../chain/source.ts'
 import type { Database } from '../../database/database.ts'
 import type { Facts } from '../../jobs/facts.ts'
-import { cachedBlocks } from './block-cache.ts'
+import { cachedBlocks, cachedTipSets } from './block-cache.ts'
 import { knownIds } from './known-ids.ts'
 import { type LookOptions, lookAt, type Memory } from './look.ts'
 import { withNetworkLock } from './network-lock.ts'
@@ -37,6 +40,8 @@ const firstDelayMs = 500
 const maxDelayMs = 60_000
 /** How often a process that may not follow, because another does, asks again. */
 const lockRetryMs = 5_000
+/** Whose newest block is older than this stands still, or has much to catch up with. */
+const lateHeadMs = 5 * 60_000
 const maxIntervalMs = 15_000
 const minIntervalMs = 200
 
@@ -92,6 +97,7 @@ async function followNetwork(components: FollowComponents, source: ChainSource, 
   const memory: Memory = {
     known: knownIds(await listChainIds(database, source.network)),
     cached: cachedBlocks(),
+    tipSets: cachedTipSets(),
     seen: new Map(),
   }
   log.info({ network: source.network, knownDeals: memory.known.size }, 'following the Filecoin chain')
@@ -122,25 +128,28 @@ interface OneLook {
   last: TipSet | undefined
 }
 
-async function lookOnce({ chain, database, facts, log }: FollowComponents, one: OneLook): Promise<TipSet> {
+async function lookOnce({ chain, database, facts, log }: FollowComponents, one: OneLook): Promise<TipSet | undefined> {
   const { source, memory, signal, last } = one
   const rpc = await chain.rpc()
+  const clock = await chain.clock()
   const head = await chainHead(rpc, { signal })
+  checkTime(head, clock, new Date())
   const height = Math.max(0, head.height - (await chain.lookback()))
-  const tipSet = height === head.height ? head : await tipSetByHeight(rpc, height, head.cids, { signal })
-  if (last && isSameKey(last.cids, tipSet.cids)) {
-    await noteLook(database, source.network, { headEpoch: head.height })
-    return last
-  }
-  const options: LookOptions = { database, facts, source, clock: await chain.clock(), rpc, memory, signal }
-  const { isBehind, reverted, changes } = await lookAt(tipSet, options)
-  if (isBehind) {
-    rpc.passOver()
-    return last ?? tipSet
+  const tipSet = await ancestorAt(memory.tipSets(tipSetsOf(rpc, { signal })), head, height)
+  const isLate = Date.now() - dateOf(clock, head.height).getTime() > lateHeadMs
+  if (!last || !isSameKey(last.cids, tipSet.cids)) {
+    const options: LookOptions = { database, facts, source, clock, rpc, memory, signal }
+    const { isBehind, reverted, changes } = await lookAt(tipSet, options)
+    if (isBehind) {
+      rpc.passOver()
+      return last
+    }
+    if (reverted > 0) log.warn({ epoch: tipSet.height, reverted }, 'the Filecoin chain was reorganised')
+    if (changes > 0) log.info({ epoch: tipSet.height, changes }, 'the Filecoin chain has news of deals')
   }
   await noteLook(database, source.network, { headEpoch: head.height })
-  if (reverted > 0) log.warn({ epoch: tipSet.height, reverted }, 'the Filecoin chain was reorganised')
-  if (changes > 0) log.info({ epoch: tipSet.height, changes }, 'the Filecoin chain has news of deals')
+  // Where there is another node, it may know more.
+  if (isLate) rpc.passOver()
   return tipSet
 }
 

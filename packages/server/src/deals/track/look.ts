@@ -1,11 +1,12 @@
 import type { GetBlock } from '@keepsake/filecoin/blocks.ts'
 import { dateOf, type EpochClock } from '@keepsake/filecoin/epoch.ts'
 import { ChainFormatError } from '@keepsake/filecoin/errors.ts'
-import { blocksOf, getTipSet } from '@keepsake/filecoin/rpc/chain.ts'
+import { blocksOf, type GetTipSet, tipSetsOf } from '@keepsake/filecoin/rpc/chain.ts'
 import type { Rpc } from '@keepsake/filecoin/rpc/client.ts'
 import { RpcError } from '@keepsake/filecoin/rpc/errors.ts'
 import { pathBetween } from '@keepsake/filecoin/rpc/head-changes.ts'
 import { isSameKey, type TipSet } from '@keepsake/filecoin/rpc/tip-set.ts'
+import { weighsLess } from '@keepsake/filecoin/rpc/tip-set-rules.ts'
 import { CID } from 'multiformats/cid'
 import type { ChainSource } from '../../chain/source.ts'
 import type { Db } from '../../database/database.ts'
@@ -22,6 +23,7 @@ import { writeNews } from './write-news.ts'
 export interface Memory {
   known: KnownIds
   cached: (get: GetBlock) => GetBlock
+  tipSets: (get: GetTipSet) => GetTipSet
   seen: ReadonlyMap<number, SeenProvider>
 }
 
@@ -37,7 +39,7 @@ export interface LookOptions {
 
 /** What a look came to. */
 export interface Looked {
-  /** Whether the node is behind what was looked at already: then there was nothing to see. */
+  /** Whether what was looked at already is further on, or weighs more, than what the node shows: then there was nothing to see. */
   isBehind: boolean
   /** Tipsets that were on the chain at the last look and are not any more. */
   reverted: number
@@ -84,6 +86,7 @@ export async function lookAt(tipSet: TipSet, options: LookOptions): Promise<Look
   await writeNews(options, {
     before,
     head: headAt(network, tipSet, now),
+    seenAt: new Date(Math.min(Date.now(), dateOf(clock, tipSet.height).getTime())),
     shownBy: { tipSet: tipSet.cids.map(String), stateRoot: String(stateRoot) },
     ...market,
     proving: sectors.proving,
@@ -119,23 +122,27 @@ function headAt(network: string, { cids, height, blocks }: TipSet, market: Marke
 async function compare(
   before: Head | undefined,
   tipSet: TipSet,
-  { rpc, signal }: LookOptions,
+  { rpc, signal, memory }: LookOptions,
 ): Promise<Pick<Looked, 'isBehind' | 'reverted'>> {
   const key = before?.tipSet.map((bytes) => CID.decode(bytes)) ?? []
   if (!before || isSameKey(key, tipSet.cids) || tipSet.height - before.epoch > finalityEpochs) {
     return { isBehind: false, reverted: 0 }
   }
+  const get = memory.tipSets(tipSetsOf(rpc, { signal }))
   let last: TipSet
   try {
-    last = await getTipSet(rpc, key, { signal })
+    last = await get(key)
   } catch (error) {
-    // What it never heard of is not on its chain.
-    if (error instanceof RpcError && error.code === 'REFUSED') return { isBehind: false, reverted: 1 }
+    // What no node ever heard of is not on their chain, or they have not come so far yet.
+    if (error instanceof RpcError && error.code === 'REFUSED') {
+      return tipSet.height > before.epoch ? { isBehind: false, reverted: 1 } : { isBehind: true, reverted: 0 }
+    }
     throw error
   }
-  const path = await pathBetween(rpc, last, tipSet, { signal, maxDepth: finalityEpochs })
+  const path = await pathBetween(get, last, tipSet, { maxDepth: finalityEpochs })
   const reverted = path.filter(({ type }) => type === 'revert').length
-  return { reverted, isBehind: reverted > 0 && reverted === path.length }
+  // The chain is the one that weighs most: a node that shows less is behind, or is on a fork that nobody else is on.
+  return { reverted, isBehind: reverted > 0 && (reverted === path.length || weighsLess(tipSet, last)) }
 }
 
 /** Where nodes have forgotten the state of the last look, all that is ours is looked at. */

@@ -130,14 +130,15 @@ export async function lockHead({ kysely }: Db, network: string): Promise<Head | 
   return row && headOf(row)
 }
 
-export async function writeHead({ kysely }: Db, head: Head): Promise<void> {
+/** @param seenAt of when the state is that was read: a node that is behind shows the past */
+export async function writeHead({ kysely }: Db, head: Head, seenAt: Date): Promise<void> {
   const row = {
     epoch: head.epoch,
     tip_set: head.tipSet,
     parent_state: head.parentState,
     market_state: head.marketState,
     next_deal_id: head.nextDealId,
-    seen_at: new Date(),
+    seen_at: seenAt,
   }
   await kysely
     .insertInto('chain_head')

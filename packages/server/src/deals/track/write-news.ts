@@ -17,6 +17,8 @@ export interface News {
   /** The head of the look before; undefined where this is the first. */
   before: Head | undefined
   head: Head
+  /** When the state of `head` was that of the chain: now, or when its epoch was. */
+  seenAt: Date
   /** CIDs of the tipset and the state that was read, for whoever wants to look it up. */
   shownBy: Record<string, unknown>
   deals: readonly DealNews[]
@@ -42,7 +44,7 @@ export async function writeNews({ database, facts }: { database: Db; facts: Fact
     if (!isSame(locked, news.before)) throw new StaleLookError('Another process has followed the chain meanwhile.')
     const ids = [...news.deals, ...news.twice, ...news.proving].map(({ deal }) => deal.id)
     await lockDeals({ kysely }, ids)
-    await writeHead({ kysely }, news.head)
+    await writeHead({ kysely }, news.head, news.seenAt)
     for (const second of news.twice) await noteSecond({ kysely }, second, news)
     // What changes a state records facts, which come last in a transaction.
     const states = new Map(news.deals.map(({ deal, standing }) => [deal.id, standing.state]))

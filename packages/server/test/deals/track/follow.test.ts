@@ -323,7 +323,15 @@ describe('a reorganisation', () => {
 })
 
 describe('a node that', () => {
-  it.each<Fault>(['hangs', 'lies about blocks', 'gives another tipset', 'refuses with status 200'])(
+  const untrue: Fault[] = [
+    'lies about blocks',
+    'gives another tipset',
+    'refuses with status 200',
+    'speaks nonsense',
+    'shows the future',
+  ]
+
+  it.each<Fault>(['hangs', ...untrue])(
     '%s is passed over for one that does not',
     async (is) => {
       const { id, proposal } = await deliver()
@@ -338,7 +346,21 @@ describe('a node that', () => {
     40_000,
   )
 
-  it.each<Fault>(['lies about blocks', 'gives another tipset', 'refuses with status 200'])(
+  it.each<Fault>(['refuses with status 200', 'speaks nonsense'])(
+    '%s from the beginning is passed over',
+    async (is) => {
+      fault.is = is
+      urls.push(nodes.use(await chain.startNode()).url)
+      const { id, proposal } = await deliver()
+      chain.publish(proposal)
+      chain.pass()
+      follow()
+      await vi.waitFor(async () => expect(await row(id)).toMatchObject({ state: 'published' }), { timeout: 30_000 })
+    },
+    40_000,
+  )
+
+  it.each<Fault>(untrue)(
     '%s, alone, changes nothing and is told of, until it does so no more',
     async (is) => {
       const { id, proposal } = await deliver()
@@ -359,18 +381,46 @@ describe('a node that', () => {
     40_000,
   )
 
-  it('is behind what was seen already undoes nothing', async () => {
-    const { id, proposal } = await deliver()
-    follow()
-    await seen()
+  it.each<Fault>(['is behind', 'has gone back in time', 'is on a fork that weighs less'])(
+    '%s undoes nothing of what was seen already',
+    async (is) => {
+      const node = nodes.use(await chain.startNode(fault))
+      urls = [node.url]
+      const { id, proposal } = await deliver()
+      follow()
+      await seen()
+      chain.publish(proposal)
+      // The node goes back to before that.
+      await passed(2)
+      // Whoever starts anew remembers no header.
+      await stop()
+      fault.is = is
+      const from = node.calls.length
+      follow()
+      await vi.waitFor(
+        () => expect(node.calls.slice(from).filter((method) => method === 'Filecoin.ChainHead').length).toBeGreaterThan(2),
+        { timeout: 15_000 },
+      )
+      expect(await row(id)).toMatchObject({ state: 'published' })
+      fault.is = 'none'
+      await passed()
+      expect(await history(id)).toEqual(['published'])
+    },
+  )
+
+  it('stands still is passed over for one that goes on', async () => {
+    // Both have the same first block; one has nothing of the last quarter of an hour.
+    const genesisSeconds = Math.floor(Date.now() / 1000) - 1_000
+    const frozen = openTestChain(client, genesisSeconds)
+    frozen.pass(20)
+    chain = openTestChain(client, genesisSeconds)
+    chain.pass(990)
+    urls = [nodes.use(await frozen.startNode()).url, nodes.use(await chain.startNode()).url]
+    const { id, proposal } = await deliver({ startEpoch: 1_100, endEpoch: 2_000 })
     chain.publish(proposal)
-    await passed(3)
-    fault.is = 'is behind'
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
-    expect(await row(id)).toMatchObject({ state: 'published' })
-    fault.is = 'none'
-    await passed()
-    expect(await history(id)).toEqual(['published'])
+    chain.pass()
+    follow()
+    await vi.waitFor(async () => expect(await row(id)).toMatchObject({ state: 'published' }), { timeout: 15_000 })
   })
 })
 

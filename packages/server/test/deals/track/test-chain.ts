@@ -43,13 +43,29 @@ interface TestTipSet {
 }
 
 /** What a node does instead of answering well. */
-export type Fault = 'none' | 'hangs' | 'lies about blocks' | 'gives another tipset' | 'refuses with status 200' | 'is behind'
+export type Fault =
+  | 'none'
+  | 'hangs'
+  | 'lies about blocks'
+  | 'gives another tipset'
+  | 'refuses with status 200'
+  | 'speaks nonsense'
+  | 'shows the future'
+  | 'is behind'
+  | 'has gone back in time'
+  | 'is on a fork that weighs less'
+
+/** What each tipset of the chain adds to its weight. */
+const weightPerEpoch = 10n
 
 /** Networks have a number for every address; ours is this. */
 const clientActor = 1234
 
+/** A block is of no time that has not come: with epochs of a second, so many can pass at once. */
+const maxEpochs = 200
+
 /** A chain in memory, and real nodes on loopback that tell of it. */
-export function openTestChain(client: Signer) {
+export function openTestChain(client: Signer, genesisSeconds = Math.floor(Date.now() / 1000) - maxEpochs) {
   const blocks = new Map<string, Uint8Array>()
   const put = (bytes: Uint8Array): CID => {
     const cid = chainCid(bytes)
@@ -128,7 +144,12 @@ export function openTestChain(client: Signer) {
     return buildStateTree(put, [actor(1, init), actor(5, marketOf(state)), ...miners])
   }
 
-  function addTipSet(parent: TestTipSet | undefined, height: number, state: TestState, salt = 0): TestTipSet {
+  function addTipSet(
+    parent: TestTipSet | undefined,
+    height: number,
+    state: TestState,
+    { salt = 0, weight = weightPerEpoch }: { salt?: number; weight?: bigint } = {},
+  ): TestTipSet {
     const header: BlockHeader = {
       miner: idAddress(1000),
       ticket: Uint8Array.of(salt),
@@ -136,13 +157,13 @@ export function openTestChain(client: Signer) {
       beaconEntries: [],
       winPostProofs: [],
       parents: parent ? [parent.cid] : [],
-      parentWeight: BigInt(height),
+      parentWeight: parent ? parent.header.parentWeight + weight : 0n,
       height,
       parentStateRoot: stateRootOf(state),
       parentMessageReceipts: emptyAmt,
       messages: emptyAmt,
       blsAggregate: null,
-      timestamp: 1_700_000_000 + height,
+      timestamp: genesisSeconds + height,
       blockSignature: null,
       forkSignaling: 0,
       parentBaseFee: 100n,
@@ -165,6 +186,21 @@ export function openTestChain(client: Signer) {
   /** From genesis on. */
   let tipSets = [genesis]
 
+  /** Parts from the chain some tipsets ago, is longer, and knows of no deals. */
+  function lighterFork(): TestTipSet {
+    let head = tipSets.at(-4) as TestTipSet
+    const empty = { ...state, deals: new Map() }
+    for (let i = 0; i < 5; i++) head = addTipSet(head, head.header.height + 1, empty, { salt: 9, weight: 1n })
+    return head
+  }
+
+  function headShown(fault: Fault): TestTipSet | undefined {
+    if (fault === 'is behind' || fault === 'has gone back in time') return tipSets.at(-3)
+    if (fault === 'is on a fork that weighs less') return lighterFork()
+    if (fault === 'shows the future') return addTipSet(headOf(), headOf().header.height + 1_000, state)
+    return headOf()
+  }
+
   const shown = ({ cid, header }: TestTipSet) => ({
     Cids: [cidJson(cid)],
     Blocks: [headerJson(header)],
@@ -184,7 +220,7 @@ export function openTestChain(client: Signer) {
     /** The last tipsets are not part of the chain any more; as many others, and one more, are instead. */
     reorganise(depth: number) {
       tipSets = tipSets.slice(0, -depth)
-      for (let i = 0; i <= depth; i++) tipSets.push(addTipSet(headOf(), headOf().header.height + 1, state, 7))
+      for (let i = 0; i <= depth; i++) tipSets.push(addTipSet(headOf(), headOf().header.height + 1, state, { salt: 7 }))
     },
     publish(proposal: DealProposal, sameAs?: number): number {
       const id = sameAs ?? state.nextDealId++
@@ -199,6 +235,7 @@ export function openTestChain(client: Signer) {
     async startNode(fault: { is: Fault } = { is: 'none' }) {
       return await startNode((method, params) => {
         if (fault.is === 'hangs') return () => {}
+        if (fault.is === 'speaks nonsense') return { result: [{ '/': 7 }] }
         if (fault.is === 'refuses with status 200') return { error: { code: 1, message: 'the node is synchronising' } }
         const answer = (result: unknown) => ({ result })
         const one = (found: TestTipSet | undefined) =>
@@ -209,13 +246,13 @@ export function openTestChain(client: Signer) {
           case 'ChainGetGenesis':
             return one(genesis)
           case 'ChainHead':
-            return one(fault.is === 'is behind' ? tipSets.at(-3) : headOf())
-          case 'ChainGetTipSet':
+            return one(headShown(fault.is))
+          case 'ChainGetTipSet': {
             if (fault.is === 'gives another tipset') return one(genesis)
-            return one(known.get((params[0] as { '/': string }[])[0]!['/']))
-          case 'ChainGetTipSetByHeight':
-            if (fault.is === 'gives another tipset') return one(headOf())
-            return one(tipSets.findLast(({ header }) => header.height <= (params[0] as number)))
+            const found = known.get((params[0] as { '/': string }[])[0]!['/'])
+            const hasGone = fault.is === 'has gone back in time' && tipSets.slice(-2).includes(found as TestTipSet)
+            return one(hasGone ? undefined : found)
+          }
           case 'ChainReadObj': {
             const bytes = blocks.get((params[0] as { '/': string })['/'])
             if (!bytes) return { error: { code: 1, message: 'blockstore: not found' } }
