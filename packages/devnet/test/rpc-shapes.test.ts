@@ -133,6 +133,7 @@ beforeAll(async () => {
     StateDealProviderCollateralBounds: [1024, false, null],
     StateSearchMsg: [null, { '/': funded.toString() }, -1, true],
     StateGetBeaconEntry: [1],
+    StateVerifiedClientStatus: ['f05', null],
     StateCirculatingSupply: [null],
     StateActorCodeCIDs: [22],
     MinerGetBaseInfo: [miner, head.Height, null],

@@ -16,7 +16,7 @@ export const dealSettings = {
   DEAL_VERIFIED: choice(['no', 'yes'], {
     section: 'Deals',
     description:
-      'Propose verified deals (Fil+), which the default key of the wallet needs DataCap for. Without it a storage provider cannot publish them.',
+      'Propose verified deals (Fil+), which the default key of the wallet needs DataCap for. No more is offered than the chain says that it has.',
     initial: 'no',
   }),
   DEAL_COLLATERAL_PERCENT: integer(100, 10_000, {

@@ -14,7 +14,9 @@ import type { Database } from './database/database.ts'
 import { openDatabase } from './database/database.ts'
 import { openEmbedded, startEmbedded } from './database/embedded.ts'
 import { migrate } from './database/migrate.ts'
+import { openDataCap } from './deals/data-cap.ts'
 import { dealFinder } from './deals/find-deals.ts'
+import { dealRules } from './deals/rules.ts'
 import type { Wallet } from './deals/wallet/wallet.ts'
 import { openWallet } from './deals/wallet/wallet.ts'
 import type { Facts } from './jobs/facts.ts'
@@ -31,6 +33,7 @@ import type { PinPolicy } from './pins/pins.ts'
 import { pinPolicyOf } from './pins/pins.ts'
 import { registerBackends } from './pins/registered.ts'
 import { pipeline } from './pipeline.ts'
+import type { Backing } from './providers/backing.ts'
 import type { FindDeals } from './uploads/deals.ts'
 
 /** Everything the parts of one process share, made once, here, and handed to each part that needs it. */
@@ -61,6 +64,8 @@ export interface Service extends AsyncDisposable {
   findDeals: FindDeals
   /** Signs proposals of deals. */
   wallet: Wallet
+  /** What is left to promise in deals. */
+  backing: Backing
   /** Who keeps contents, the primary one first. */
   pinBackends: readonly PinBackend[]
   pinPolicy: PinPolicy
@@ -132,6 +137,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const pinBackends = openPinBackends({ config, database, blobs, blocks, peerAddresses: () => listPeerAddresses(database) })
   for (const backend of pinBackends) opening.use(backend)
   if (mode === 'server') await registerBackends(database, config.PIN_BACKENDS)
+  const chain = openChain({ config, database })
+  const wallet = openWallet({ database, walletSecret: deriveSecret(keySecret, 'wallet') })
   const opened = opening.move()
   return {
     config,
@@ -148,9 +155,10 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     facts: facts(pipeline),
     peerToken,
     peerControl: openPeerControl({ database, token: peerToken }),
-    chain: openChain({ config, database }),
+    chain,
     findDeals: dealFinder({ database, isFollowed: config.FILECOIN_RPC !== 'off' }),
-    wallet: openWallet({ database, walletSecret: deriveSecret(keySecret, 'wallet') }),
+    wallet,
+    backing: openDataCap({ chain, wallet, rules: dealRules(config) }),
     pinBackends,
     pinPolicy: pinPolicyOf(config),
     pinConcurrency: config.PIN_CONCURRENCY,

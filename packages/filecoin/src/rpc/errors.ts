@@ -21,3 +21,6 @@ export class RpcError extends Error {
     this.rpcCode = options?.rpcCode
   }
 }
+
+/** JSON-RPC 2.0, section 5.1: the number of "there is no such method". */
+export const METHOD_NOT_FOUND = -32601

@@ -1,7 +1,8 @@
 import type { DealProposal } from '../actors/deal-proposal.ts'
-import { parseAddress } from '../address.ts'
+import { type Address, formatAddress, parseAddress } from '../address.ts'
 import { callFor } from './chain.ts'
 import type { Rpc } from './client.ts'
+import { METHOD_NOT_FOUND, RpcError } from './errors.ts'
 import { amount, cid, object, string, whole } from './json.ts'
 import type { StateOptions } from './state.ts'
 import { tipSetKey } from './tip-set.ts'
@@ -15,6 +16,31 @@ export async function dealCollateralBounds(
   const read = (value: unknown) => ({ min: amount(object(value).Min), max: amount(object(value).Max) })
   const params = [pieceSizeBytes, isVerified, tipSetKey(options.tipSet)]
   return await callFor(rpc, 'StateDealProviderCollateralBounds', params, read, options)
+}
+
+/** What a node says of an address that no actor has. */
+const noActor = /not found|lookup failed/i
+
+/**
+ * DataCap of a client: padded bytes that it may still have stored in verified deals. 0 where it has none.
+ *
+ * @throws RpcError
+ */
+export async function dataCapOf(rpc: Rpc, client: Address, options: StateOptions = {}): Promise<bigint> {
+  const read = (value: unknown): bigint => (value === null || value === undefined ? 0n : amount(value))
+  const params = [formatAddress(client, options.prefix), tipSetKey(options.tipSet)]
+  try {
+    return await callFor(rpc, 'StateVerifiedClientStatus', params, read, options)
+  } catch (error) {
+    if (
+      error instanceof RpcError &&
+      error.code === 'REFUSED' &&
+      error.rpcCode !== METHOD_NOT_FOUND &&
+      noActor.test(error.message)
+    )
+      return 0n
+    throw error
+  }
 }
 
 /** A deal as the market has it. */

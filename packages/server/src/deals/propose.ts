@@ -8,11 +8,12 @@ import {
 } from '@keepsake/filecoin/actors/deal-proposal.ts'
 import { formatAddress } from '@keepsake/filecoin/address.ts'
 import { dateOf } from '@keepsake/filecoin/epoch.ts'
-import { dealCollateralBounds } from '@keepsake/filecoin/rpc/market.ts'
+import { dataCapOf, dealCollateralBounds } from '@keepsake/filecoin/rpc/market.ts'
 import type { Chain } from '../chain/chain.ts'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { Facts } from '../jobs/facts.ts'
+import { backingRefusal, dataCapOn } from '../providers/backing.ts'
 import { changeDeal } from '../providers/deal-change.ts'
 import { isStillRight, proposalFor, signProposal } from './proposal.ts'
 import type { DealRules } from './rules.ts'
@@ -29,6 +30,8 @@ export interface ProposeComponents {
 
 /** An earlier proposal is used again while so much of its time is left; later a new one gives the provider more. */
 const leastShareOfStart = 1 / 4
+/** What nobody backs is not tried again with every round: DataCap is given by people. */
+const unbackedRestMs = 3_600_000
 
 /**
  * Signs the proposal of a reserved deal. Everything up to the last step leaves no trace, and that is one transaction: whenever it is broken off, there is
@@ -53,6 +56,11 @@ export async function proposeDeal(components: ProposeComponents, dealId: number,
   }
   const epoch = await chain.epochNow()
   const made = await makeProposal(components, deal, { chain, epoch }, signal)
+  if ('unbacked' in made) {
+    const again_at = new Date(Date.now() + unbackedRestMs)
+    await changeDeal(database, facts, dealId, { from: 'reserved', to: 'failed', reason: made.unbacked, set: { again_at } })
+    return
+  }
   if ('blockedUntil' in made) {
     const until = dateOf(await chain.clock(), made.blockedUntil)
     const reason = `An earlier proposal of the same piece to the same provider, with other terms, can be published until epoch ${made.blockedUntil}: a new one before then could make two deals.`
@@ -62,7 +70,7 @@ export async function proposeDeal(components: ProposeComponents, dealId: number,
   await recordProposal(components, deal, { ...made, epoch, due: dateOf(await chain.clock(), made.signed.proposal.startEpoch) })
 }
 
-type Made = { signed: ClientDealProposal; repeats: number | undefined } | { blockedUntil: number }
+type Made = { signed: ClientDealProposal; repeats: number | undefined } | { blockedUntil: number } | { unbacked: string }
 
 async function makeProposal(
   { database, wallet, rules }: ProposeComponents,
@@ -73,6 +81,11 @@ async function makeProposal(
   const size = { pieceSizeBytes: paddedBytes(deal.pieceHeight), isVerified: rules.isVerified }
   const { min: minCollateral } = await dealCollateralBounds(await chain.rpc(), size, { signal })
   const signer = await wallet.defaultSigner()
+  if (rules.isVerified) {
+    const bytes = await dataCapOf(await chain.rpc(), signer.address, { signal })
+    const refusal = backingRefusal(await dataCapOn(database, deal.network, bytes, { before: deal.id }), deal.pieceHeight)
+    if (refusal) return { unbacked: `${refusal.line} Its address is ${formatAddress(signer.address)}.` }
+  }
   const proposal = proposalFor({ subject: deal, client: signer.address, epoch, minCollateral, rules })
   const outstanding = await findOutstanding(database, deal, epoch)
   if (!outstanding) return { signed: checked(signProposal(proposal, signer)), repeats: undefined }

@@ -21,15 +21,16 @@ export interface EligibleOptions {
   rules: ReplicationRules
   /** Of the chain, now. */
   epoch: number
-  sectorSizeBytes: number
+  /** Padded: what fits a sector, and is backed. */
+  maxPieceBytes: number
   limit: number
   /** Only what the same organisation holds already. */
   isLocalOnly?: boolean
 }
 
-/** The height of the largest piece that fits a sector. */
-function maxHeightFor(sectorSizeBytes: number): number {
-  return Math.floor(Math.log2(sectorSizeBytes / 32))
+/** The height of the largest piece of at most so many bytes; below that of any piece where there is none. */
+function maxHeightFor(bytes: number): number {
+  return bytes < 32 ? 0 : Math.floor(Math.log2(bytes / 32))
 }
 
 /** Aggregates of which so many replicas are at some of the providers; at anybody where none are named. */
@@ -74,7 +75,7 @@ async function listOthers({ kysely }: Db, network: string): Promise<number[]> {
  * flight, is for the caller. Each rule is one set of aggregates that are out, over an index; what is left is taken in order up to the limit.
  */
 export async function listEligible(db: Db, options: EligibleOptions): Promise<OfferedPiece[]> {
-  const { provider, near, rules, epoch, sectorSizeBytes, limit, isLocalOnly = false } = options
+  const { provider, near, rules, epoch, maxPieceBytes, limit, isLocalOnly = false } = options
   const counting: Counting = { epoch, rules, others: await listOthers(db, provider.network) }
   const taken = takenSets(options, counting)
   const joins = taken.map(
@@ -86,7 +87,7 @@ export async function listEligible(db: Db, options: EligibleOptions): Promise<Of
       (select count(*)::int from deal where aggregate_id = a.id and state in ${liveStates} and ${countsAt(epoch, rules)}
         and provider_id = any(${near.all}::bigint[])) as replicas
     from aggregate a ${sql.join(joins, sql` `)}
-    where a.state = 'built' and a.piece_height <= ${maxHeightFor(sectorSizeBytes)} and ${sql.join(free, sql` and `)}
+    where a.state = 'built' and a.piece_height <= ${maxHeightFor(maxPieceBytes)} and ${sql.join(free, sql` and `)}
       and ${isLocalOnly ? sql`a.id in ${heldBy(near.organisation, 1, counting)}` : sql`true`}
     order by a.id limit ${limit}`.execute(db.kysely)
   return rows

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import { pieceUrl, signLink } from '../pieces/signed-links.ts'
+import { type Backing, dataCapLine, dataCapOn, leftOf } from './backing.ts'
 import { type Allowed, type Door, type Known, notRegisteredLine, requireChain } from './door.ts'
 import { listEligible, type OfferedPiece } from './eligible.ts'
 import type { Said } from './envelope.ts'
@@ -27,6 +28,7 @@ export interface PortalParts {
   publicUrl(): string
   rules: ReplicationRules
   standings: Standings
+  backing: Backing
   door: Pick<Door, 'note'>
 }
 
@@ -72,8 +74,13 @@ export async function tellEligible(
   }
   const near = neighboursOf(provider, await listProviders(database, source.network))
   const isOurs = tenant === undefined || tenant === ownTenant
-  const pieces = isOurs ? await listEligible(database, { provider, near, rules, epoch, sectorSizeBytes, ...wishes }) : []
-  const infoLines = await roomLines(parts, provider)
+  const dataCap = await dataCapOn(database, source.network, await parts.backing.dataCapBytes())
+  const maxPieceBytes = Math.min(sectorSizeBytes, dataCap ? leftOf(dataCap) : sectorSizeBytes)
+  const pieces = isOurs ? await listEligible(database, { provider, near, rules, epoch, maxPieceBytes, ...wishes }) : []
+  const infoLines = [
+    ...(await roomLines(parts, provider)),
+    ...(dataCap && maxPieceBytes < sectorSizeBytes ? [`${dataCapLine(dataCap)} Larger pieces are not on offer.`] : []),
+  ]
   await parts.door.note(asked, 200)
   return { response: pieces.map(toEligible), entries: pieces.length, infoLines }
 }
@@ -127,7 +134,8 @@ export async function givePiece(
 ): Promise<Answer<RequestedPiece>> {
   const { provider, epoch, id: requestId, who, source } = asked
   const standing = await parts.standings.of(provider.actorId, epoch)
-  const request = { requestId, who, network: source.network, epoch, standing, pieceCid, tenant }
+  const dataCapBytes = await parts.backing.dataCapBytes()
+  const request = { requestId, who, network: source.network, epoch, standing, pieceCid, tenant, dataCapBytes }
   const { refusals, response } = await requestPiece(parts, request, async (db, outcome) => {
     await parts.door.note(asked, outcome.refusals.length > 0 ? 403 : 200, outcome.refusals, { dealId: outcome.dealId, db })
   })

@@ -7,6 +7,7 @@ import { KeepsakeError } from '../errors.ts'
 import type { Facts } from '../jobs/facts.ts'
 import { isSpent } from './audit.ts'
 import type { Identified } from './authorize.ts'
+import { dataCapOn } from './backing.ts'
 import { findOffered, type OfferedPiece } from './eligible.ts'
 import type { Refusal } from './refusals.ts'
 import { getProvider, listProviders } from './registered.ts'
@@ -27,6 +28,8 @@ export interface PieceRequest {
   standing: ChainStanding
   pieceCid: string
   tenant: number | undefined
+  /** What the chain says of our DataCap; undefined where none is needed. */
+  dataCapBytes: bigint | undefined
 }
 
 export interface RequestOutcome {
@@ -66,7 +69,7 @@ export async function requestPiece(
 async function decide(
   db: Db,
   { facts, rules }: Omit<Components, 'database'>,
-  { requestId, who, network, epoch, standing, tenant }: PieceRequest,
+  { requestId, who, network, epoch, standing, tenant, dataCapBytes }: PieceRequest,
   wanted: ParsedPieceCid,
 ): Promise<RequestOutcome> {
   // Under the lock, since it may have been suspended meanwhile.
@@ -77,7 +80,8 @@ async function decide(
     return { refusals: [{ code: 4020, line: 'There is no such piece on offer here.' }], response: null, dealId: undefined }
   const near = neighboursOf(provider, await listProviders(db, network))
   const counts = await countReplicas(db, piece.aggregateId, provider, { near, epoch, rules })
-  const asker: Asker = { provider, ...standing, inFlightBytes: await sumInFlight(db, provider.id) }
+  const inFlightBytes = await sumInFlight(db, provider.id)
+  const asker: Asker = { provider, ...standing, inFlightBytes, dataCap: await dataCapOn(db, network, dataCapBytes) }
   const refusals = [
     ...pieceRefusals(asker, piece.height, counts, rules),
     ...restingRefusals(await findResting(db, piece.aggregateId, provider.id)),

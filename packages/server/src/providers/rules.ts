@@ -1,5 +1,6 @@
 import { paddedBytes } from '@keepsake/content/piece/piece.ts'
 import type { Config } from '../config.ts'
+import { backingRefusal, type DataCap } from './backing.ts'
 import type { Place, Provider } from './providers.ts'
 import type { Refusal } from './refusals.ts'
 
@@ -72,6 +73,8 @@ export interface Asker {
   mayMine: boolean | undefined
   /** Padded. */
   inFlightBytes: number
+  /** Undefined where its deals need none. */
+  dataCap: DataCap | undefined
 }
 
 /** Every reason for which a provider may not have pieces at all at the moment. */
@@ -103,7 +106,7 @@ function bound(count: number, max: number, where: string): Refusal | undefined {
 export function pieceRefusals(asker: Asker, height: number, counts: ReplicaCounts, rules: ReplicationRules): Refusal[] {
   const { provider, sectorSizeBytes, inFlightBytes } = asker
   const sizeBytes = paddedBytes(height)
-  const refusals: (Refusal | undefined)[] = standingRefusals(asker)
+  const refusals: (Refusal | undefined)[] = [...standingRefusals(asker), backingRefusal(asker.dataCap, height)]
   if (sizeBytes > sectorSizeBytes) {
     refusals.push({ code: 4011, line: `The piece takes ${sizeBytes} bytes; a sector of this provider has ${sectorSizeBytes}.` })
   }

@@ -35,10 +35,11 @@ export async function openDesk(env: Record<string, string> = {}) {
   const { database, url: databaseUrl } = test
   await migrateJobs(database)
   const market = new Map<number, OnChain>()
-  const node = { minCollateral: 1_000n, trouble: undefined as string | undefined }
+  const node = { minCollateral: 1_000n, dataCap: null as bigint | null, trouble: undefined as string | undefined }
   const answers: Record<string, (params: unknown[]) => unknown> = {
     StateDealProviderCollateralBounds: () => ({ Min: String(node.minCollateral), Max: '2000000000000000000' }),
     StateLookupID: () => clientId,
+    StateVerifiedClientStatus: () => node.dataCap && String(node.dataCap),
     StateMarketStorageDeal: ([id]) => {
       const found = market.get(Number(id))
       if (!found) throw new Error(`deal ${id} not found`)

@@ -159,3 +159,37 @@ describe('a proposal', () => {
     expect((await desk.row(id)).state).toBe('reserved')
   })
 })
+
+describe('a verified deal', () => {
+  it('is proposed where the key has DataCap for it that is not promised, and else the deal says what is missing', async () => {
+    await using verified = await openDesk({ DEAL_VERIFIED: 'yes' })
+    const [first, second] = [await verified.reserve(), await verified.reserve()]
+    await proposeDeal(verified, first)
+    const row = await verified.row(first)
+    expect(row).toMatchObject({ state: 'failed', proposal: null })
+    expect(row.reason).toMatch(/^The key that signs deals here has no DataCap, and verified deals need it\. .* Its address is f1/)
+    expect(row.again_at!.getTime()).toBeGreaterThan(Date.now() + 3_000_000)
+    verified.node.dataCap = 3n * 2n ** 19n
+    await proposeDeal(verified, second)
+    expect((await verified.signedOf(second)).proposal.verifiedDeal).toBe(true)
+    const third = await verified.reserve()
+    await proposeDeal(verified, third)
+    expect(await verified.row(third)).toMatchObject({
+      state: 'failed',
+      reason: expect.stringContaining('1572864 bytes of DataCap for verified deals, of which 1048576 are promised'),
+    })
+    // What is on the chain has been taken from the DataCap there.
+    await changeDeal(verified.database, verified.facts, second, { from: 'proposed', to: 'published', set: { chain_deal_id: 9 } })
+    const fourth = await verified.reserve()
+    await proposeDeal(verified, fourth)
+    expect(await verified.row(fourth)).toMatchObject({ state: 'proposed' })
+  })
+
+  it('waits while the node does not say how much DataCap there is', async () => {
+    await using verified = await openDesk({ DEAL_VERIFIED: 'yes' })
+    const id = await verified.reserve()
+    verified.node.trouble = 'the node is synchronising'
+    await expect(proposeDeal(verified, id)).rejects.toThrow('the node is synchronising')
+    expect(await verified.row(id)).toMatchObject({ state: 'reserved' })
+  })
+})

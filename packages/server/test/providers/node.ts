@@ -25,6 +25,8 @@ export interface TestNode extends AsyncDisposable {
   providers: Map<number, TestProvider>
   /** Methods that were called, in order. */
   calls: string[]
+  /** Of every client; null where there is none. */
+  dataCap: bigint | null
   /** Makes every call fail in this way, until it is undefined again. */
   trouble: 'refuses' | 'hangs' | 'nonsense' | undefined
 }
@@ -98,6 +100,7 @@ export async function startNode({ epochMs = 30_000, epochs = 5000 } = {}): Promi
       return { Owner: worker, Worker: worker, PeerId: null, Multiaddrs: [], SectorSize: sectorSizeBytes }
     },
     StateAccountKey: ([address]) => formatAddress(find(`f0${idOf(address) - accountOffset}`).worker.address),
+    StateVerifiedClientStatus: () => node.dataCap && String(node.dataCap),
     MinerGetBaseInfo: ([address]) => ({ EligibleForMining: find(address).mayMine }),
     WalletSign: ([address, message]) => {
       const owner = [...providers.values()].find(({ worker }) => formatAddress(worker.address) === address)
@@ -105,7 +108,7 @@ export async function startNode({ epochMs = 30_000, epochs = 5000 } = {}): Promi
       return { Type: 2, Data: bytesJson(owner.worker.sign(Buffer.from(String(message), 'base64')).bytes) }
     },
   }
-  const node: Pick<TestNode, 'trouble'> = { trouble: undefined }
+  const node: Pick<TestNode, 'trouble' | 'dataCap'> = { trouble: undefined, dataCap: null }
   const server = await startRpc((name, params) => {
     calls.push(name)
     if (node.trouble === 'hangs') return () => {}

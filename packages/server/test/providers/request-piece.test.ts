@@ -232,3 +232,39 @@ describe('what is on offer', () => {
     expect((await portal.askAs(1301, 'eligible_pieces')).response_entries).toBe(5)
   })
 })
+
+describe('with verified deals', () => {
+  it('nothing is offered or given that the DataCap of the key does not cover', async () => {
+    await using verified = await startPortal({ DEAL_VERIFIED: 'yes' })
+    await verified.addProvider(1001)
+    await verified.addProvider(1002)
+    const [small] = await verified.addPieces(1)
+    const [large] = await verified.addPieces(1, { height: 20 })
+    const eligible = () => verified.askAs(1001, 'eligible_pieces')
+    verified.node.dataCap = 2n ** 20n
+    const told = await eligible()
+    expect(told.response).toMatchObject([{ piece_cid: small!.cid }])
+    expect(told.info_lines).toEqual([
+      'The key that signs deals here has 1048576 bytes of DataCap for verified deals. Larger pieces are not on offer.',
+    ])
+    expect(await verified.askAs(1001, `request_piece/${large!.cid}`)).toMatchObject({
+      status: 403,
+      error_code: 4022,
+      error_slug: 'ErrTenantsOutOfDatacap',
+    })
+    expect(await verified.askAs(1001, `request_piece/${small!.cid}`)).toMatchObject({ status: 200 })
+    expect((await eligible()).response).toEqual([])
+    expect((await verified.askAs(1002, `request_piece/${small!.cid}`)).error_lines).toEqual([
+      'The key that signs deals here has 1048576 bytes of DataCap for verified deals, of which 1048576 are promised to others already. The piece takes 1048576.',
+    ])
+  })
+
+  it('nothing is offered while the node does not say', async () => {
+    await using verified = await startPortal({ DEAL_VERIFIED: 'yes' })
+    await verified.addProvider(1001)
+    const known = await verified.askAs(1001, 'status')
+    expect(known.status).toBe(200)
+    verified.node.trouble = 'nonsense'
+    expect(await verified.askAs(1001, 'eligible_pieces')).toMatchObject({ status: 503 })
+  })
+})
