@@ -5,22 +5,27 @@ import { checkDeal, type DealFinding } from '@keepsake/filecoin/check-deal.ts'
 import { blocksOf, chainHead } from '@keepsake/filecoin/rpc/chain.ts'
 import { openRpc, type Rpc } from '@keepsake/filecoin/rpc/client.ts'
 import { networkName } from '@keepsake/filecoin/rpc/state.ts'
+import type { TipSet } from '@keepsake/filecoin/rpc/tip-set.ts'
 import { CID } from 'multiformats/cid'
 import { UsageError } from './failure.ts'
 
 interface Options {
-  /** Of a node that speaks Lotus JSON-RPC. */
-  url: string
+  /** Of nodes that speak Lotus JSON-RPC, one at least. */
+  urls: readonly string[]
   signal: AbortSignal
 }
 
 const callTimeoutMs = 30_000
+/** A chain has a block every half minute: a node whose newest one is older than this shows the past. */
+const maxHeadAgeMs = 15 * 60_000
+/** Clocks differ. */
+const driftMs = 5_000
 /** How the networks call themselves that run on somebody's machine and simulate storage providers. */
 const devnetPrefix = 'keepsake-devnet-'
 
 /**
- * Asks a Filecoin node for the deals that a proof names, and puts what it says in place of "not checked". The node's word is taken for which tipset is
- * the head; everything below is checked against hashes.
+ * Asks Filecoin nodes for the deals that a proof names, and puts what they say in place of "not checked". The word of each node is taken for which tipset is
+ * the head; everything below is checked against hashes. Where several are asked, what one of them denies is false.
  *
  * A deal that is not proving is false where the proof says that it is. What could not be asked is left.
  */
@@ -31,17 +36,37 @@ export async function checkOnChain(document: ProofDocument, report: ProofReport,
       'Not shown: that a storage provider has the piece. The proof names no deal, so the Filecoin node was asked nothing.'
     return reportOf(document, [...rest, { check: 'deals', outcome: 'left', text }])
   }
-  return reportOf(document, [...rest, ...(await askNode(document, options))])
+  const { urls, signal } = options
+  for (const url of urls) {
+    if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+      throw new UsageError('--filecoin-rpc: expected an address that begins with http:// or https://')
+  }
+  const said = await Promise.all(urls.map((url) => askNode(document, url, signal)))
+  return reportOf(document, [...rest, ...(said.length === 1 ? said.flat() : namedByNode(urls, said))])
 }
 
-async function askNode({ places }: ProofDocument, { url, signal }: Options): Promise<Statement[]> {
-  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
-    throw new UsageError('--filecoin-rpc: expected an address that begins with http:// or https://')
+/** Who said what; and whether they agree, since that is why several are asked. */
+function namedByNode(urls: readonly string[], said: readonly Statement[][]): Statement[] {
+  const statements = said.flatMap((list, index) =>
+    list.map((statement) => ({ ...statement, text: `By ${new URL(urls[index] as string).host}: ${statement.text}` })),
+  )
+  const answers = said.filter((list) => list.every(({ outcome }) => outcome !== 'left'))
+  const [first, ...others] = answers.map((list) => list.map(({ check, outcome }) => `${check} ${outcome}`).join())
+  if (others.every((other) => other === first)) return statements
+  const text = 'The Filecoin nodes do not agree: one of them is behind, or shows a chain of its own.'
+  return [...statements, { check: 'deals', outcome: 'left', text }]
+}
+
+async function askNode({ places }: ProofDocument, url: string, signal: AbortSignal): Promise<Statement[]> {
   const rpc = openRpc({ endpoints: [{ url }], timeoutMs: callTimeoutMs })
   try {
     const network = await networkName(rpc, { signal })
+    const head = await chainHead(rpc, { signal })
+    const fault = faultOfTime(head, new Date())
+    if (fault) return [{ check: 'deals', outcome: 'left', text: `The Filecoin node says nothing of now: ${fault}.` }]
     const statements: Statement[] = []
-    for (const [index, place] of places.entries()) statements.push(...(await checkPlace(rpc, network, { place, index }, signal)))
+    for (const [index, place] of places.entries())
+      statements.push(...(await checkPlace({ rpc, network, head }, { place, index }, signal)))
     return statements
   } catch (error) {
     signal.throwIfAborted()
@@ -49,13 +74,18 @@ async function askNode({ places }: ProofDocument, { url, signal }: Options): Pro
   }
 }
 
+/** Why what a head shows is not how the chain stands. */
+function faultOfTime({ blocks }: TipSet, now: Date): string | undefined {
+  const made = new Date((blocks[0]?.timestamp as number) * 1000)
+  if (now.getTime() - made.getTime() > maxHeadAgeMs) return `its newest block is of ${made.toISOString()}`
+  return made.getTime() > now.getTime() + driftMs ? `it shows a block of ${made.toISOString()}, which is to come` : undefined
+}
+
 async function checkPlace(
-  rpc: Rpc,
-  network: string,
+  { rpc, network, head }: { rpc: Rpc; network: string; head: TipSet },
   { place, index }: { place: ProofPlace; index: number },
   signal: AbortSignal,
 ): Promise<Statement[]> {
-  const head = await chainHead(rpc, { signal })
   const root = head.blocks[0]?.parentStateRoot as CID
   const get = blocksOf(rpc, { signal })
   const statements: Statement[] = []

@@ -69,7 +69,8 @@ function proofOf(over: { paddedBytes?: number; network?: string; isProving?: boo
   } as unknown as ProofDocument
 }
 
-const check = (document = proofOf()) => checkOnChain(document, report, { url: node.url, signal: AbortSignal.timeout(20_000) })
+const check = (document = proofOf(), urls = [node.url]) =>
+  checkOnChain(document, report, { urls, signal: AbortSignal.timeout(20_000) })
 
 describe('asking a Filecoin node about the deals of a proof', () => {
   it('finds one that is proving, and says where, and that it is simulated where it is', async () => {
@@ -108,5 +109,34 @@ describe('asking a Filecoin node about the deals of a proof', () => {
     const none = proofOf()
     none.places[0]!.deals = []
     expect(await check(none)).toMatchObject({ outcome: 'incomplete' })
+  })
+
+  it('does not take the past, or the future, for how it stands now', async () => {
+    fault.is = 'shows the future'
+    const { outcome, statements } = await check()
+    expect(outcome).toBe('incomplete')
+    expect(statements.at(-1)?.text).toMatch(/^The Filecoin node says nothing of now: it shows a block of .*, which is to come\.$/)
+    chain = openTestChain(secpSigner(randomBytes(32).fill(7, 0, 1)), Math.floor(Date.now() / 1000) - 2_000)
+    chain.pass(20)
+    await using old = await chain.startNode()
+    const late = await check(proofOf(), [old.url])
+    expect(late.outcome).toBe('incomplete')
+    expect(late.statements.at(-1)?.text).toMatch(/its newest block is of /)
+  })
+
+  it('asks several nodes, says which said what, and believes nothing that one of them denies', async () => {
+    await using second = await chain.startNode()
+    const both = [node.url, second.url]
+    const agreed = await check(proofOf(), both)
+    expect(agreed.outcome).toBe('verified')
+    expect(agreed.statements.slice(1).map(({ text }) => text.split(': ')[0])).toEqual(
+      both.map((url) => `By ${new URL(url).host}`),
+    )
+    fault.is = 'is on a fork that weighs less'
+    const divided = await check(proofOf(), both)
+    expect(divided.outcome).toBe('failed')
+    expect(divided.statements.at(-1)?.text).toContain('do not agree')
+    fault.is = 'refuses with status 200'
+    expect(await check(proofOf(), both)).toMatchObject({ outcome: 'incomplete' })
   })
 })

@@ -21,7 +21,7 @@ import type { ServerOptions } from '../settings.ts'
 
 interface Options extends ServerOptions {
   gateway?: string
-  filecoinRpc?: string
+  filecoinRpc?: string[]
   json?: boolean
 }
 
@@ -73,7 +73,7 @@ async function checkProof(document: ProofDocument, gateway: Connection, { signal
 async function obtainReport(subject: Subject, options: Options, context: Context): Promise<ProofReport> {
   const { document, report } = await obtainProof(subject, options, context)
   if (options.filecoinRpc === undefined) return report
-  return await checkOnChain(document, report, { url: options.filecoinRpc, signal: context.signal })
+  return await checkOnChain(document, report, { urls: options.filecoinRpc, signal: context.signal })
 }
 
 interface CheckedProof {
@@ -131,7 +131,11 @@ export function addVerify(program: Command, context: Context): void {
     .description('check, without trusting anybody, that a content lies in a piece for Filecoin (needs no key)')
     .argument('<cid|proof.json|->', 'a CID whose proof the server is asked for, a proof, or - for one on standard input')
     .option('--gateway <url>', 'trustless gateway to read the content from (default: the server)')
-    .option('--filecoin-rpc <url>', 'Filecoin node to ask whether the deals the proof names are there and proving')
+    .option(
+      '--filecoin-rpc <url>',
+      'Filecoin node to ask whether the deals the proof names are there and proving; may be given several times',
+      (url: string, others: string[] | undefined) => [...(others ?? []), url],
+    )
     .option('--endpoint <url>', 'server to use (default: KEEPSAKE_ENDPOINT, what you logged in to, this machine)')
     .option('--json', 'print JSON')
     .addHelpText(
@@ -139,7 +143,8 @@ export function addVerify(program: Command, context: Context): void {
       `
 Reads the content block by block and recomputes what the proof says of it. Nothing is believed: neither the server that made the proof nor the
 gateway that delivers the bytes. With --filecoin-rpc, any node of the network that the proof names (Lotus JSON-RPC, no key) is asked for the deals
-and their sectors: every block of the chain's state is checked against its hash, from the header of the head down. Says in words what was checked (✓), what is false (✗), what could not be checked (!) and what no such proof can
+and their sectors: every block of the chain's state is checked against its hash, from the header of the head down. Which block is the head, one
+node alone could make up; so name several that do not belong together, and see whether they agree. Says in words what was checked (✓), what is false (✗), what could not be checked (!) and what no such proof can
 show (–).
 
 Exit codes: 0 verified, 1 something is false, 2 not all could be checked.
