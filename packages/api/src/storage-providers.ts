@@ -31,6 +31,9 @@ export const StorageProvider = Type.Object(
     country: Type.String({ description: 'ISO 3166-1 alpha-2.' }),
     continent: Continent,
     state: Type.Union([Type.Literal('active'), Type.Literal('suspended')]),
+    retrievalUrl: nullable(
+      Type.String({ description: 'Where it gives out what it holds, by /ipfs and /piece; null where that is not known.' }),
+    ),
     deals: Type.Array(Held),
     overdue: Type.Integer({ description: 'Deals whose next step should have happened by now.' }),
   },

@@ -29,8 +29,15 @@ test('keepsake dealflow goes the whole way to a proven deal, and keeps what it m
   expect(run.commands.map(({ line, exitCode }) => [line.split(' ')[1], exitCode])).toEqual([
     ['store', 0],
     ['get', 0],
+    ['extract', 0],
     ['verify', 0],
   ])
+  // Not from this server, which has it too: from a storage provider.
+  expect(run.retrievedFrom).toMatch(/^f0100[0-2]$/)
+  const [, get, , verify] = run.commands.map(({ line }) => /127\.0\.0\.1:\d+/.exec(line)?.[0])
+  expect(get).toBeTruthy()
+  expect(get).toBe(verify)
+  expect(run.endpoint).not.toContain(get)
   expect(JSON.stringify(runs)).not.toContain(world.key)
   const page = await readFile(join(cwd, 'flow/dealflow.html'), 'utf8')
   for (const stage of stageNames) expect(page).toContain(stage)

@@ -17,6 +17,7 @@ interface Options extends ServerOptions {
   runs: number
   replicas: number
   timeout: number
+  filecoinRpc?: string
   out: string
   json?: boolean
 }
@@ -40,7 +41,8 @@ async function dealflow(context: Context, options: Options): Promise<void> {
   let written = { json: '', html: '' }
   await withConnection(context, options, { key: true }, async (connection) => {
     for (let index = 0; index < options.runs; index++) {
-      const flow = { path: options.file, replicas: options.replicas, timeoutMs: options.timeout * 1000 }
+      const { file: path, replicas, timeout, filecoinRpc } = options
+      const flow = { path, replicas, timeoutMs: timeout * 1000, filecoinRpc }
       const run = await playFlow(context, connection, flow)
       runs.push(run)
       written = await history.add(run)
@@ -68,13 +70,15 @@ export function addDealflow(program: Command, context: Context): void {
     .option('--runs <n>', 'how often, one after the other', whole(1, 1000), 1)
     .option('--replicas <n>', 'deals to wait for', whole(1, 100), 1)
     .option('--timeout <seconds>', 'for one run', whole(1, 30 * 86_400), 600)
+    .option('--filecoin-rpc <url>', 'Filecoin node to check the deals with in the end, rather than believe the server')
     .option('--out <folder>', 'where dealflow.json and dealflow.html are kept, run after run', 'dealflow')
     .option('--json', 'print what was measured as JSON')
     .addHelpText(
       'after',
       `
-Stores a file, waits until it is packed, claimed, published, in a sector and proven, fetches it back, and checks its proof. Counts the commands a
-person needs for that, and takes the time of each. The JSON has every run so far; the page shows them as plots, and needs nothing beside itself.
+Stores a file, waits until it is packed, claimed, published, in a sector and proven, fetches it back from one of its storage providers, takes it
+out of the piece which that one holds, and checks its proof by what it gives back. Counts the commands a person needs for that, and takes the time
+of each. The JSON has every run so far; the page shows them as plots, and needs nothing beside itself.
 
 Exit codes: 0 all runs went the whole way, 1 one did not.
 

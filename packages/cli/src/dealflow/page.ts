@@ -1,11 +1,12 @@
+import { runColumns } from './run-columns.ts'
 import type { CommandRecord, RunRecord } from './run-record.ts'
-import { stageNames, stageTexts } from './stages.ts'
+import { type StageName, stageNames, stageTexts } from './stages.ts'
 
 /** All of it in one file: no script, nothing loaded from elsewhere, readable in black and white and in the dark. */
 export function renderPage(runs: readonly RunRecord[]): string {
   const last = runs.at(-1)
   const body = last
-    ? [summary(runs, last), trend(runs), stagesOf(last), successOf(runs), commandsOf(last), runTable(runs)]
+    ? [summary(runs, last), trend(runs), whereTimeWent(runs), stagesOf(last), successOf(runs), commandsOf(last), runTable(runs)]
     : ['<p>No run yet.</p>']
   return `<!doctype html>
 <html lang="en">
@@ -37,6 +38,8 @@ p, td, th, .note { overflow-wrap: anywhere }
 .track i { position: absolute; top: 0; bottom: 0; min-width: 2px; background: var(--bar) }
 .bad i { background: repeating-linear-gradient(45deg, var(--bad) 0 4px, transparent 4px 7px) }
 .bad { color: var(--bad) }
+.legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; color: var(--soft); font-size: .85rem }
+.legend i { display: inline-block; width: .8rem; height: .8rem; margin-right: .35rem; vertical-align: -1px }
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 td, th { padding: .3rem .75rem .3rem 0; text-align: left; border-bottom: 1px solid var(--line); white-space: nowrap }
@@ -94,16 +97,24 @@ function stagesOf({ stages }: RunRecord): string {
 
 function successOf(runs: readonly RunRecord[]): string {
   const list = stageNames.map((stage) => {
-    const done = runs.filter((run) => run.stages.some((one) => one.stage === stage && one.outcome === 'done')).length
+    const tried = runs.filter((run) => isMeant(run, stage))
+    const done = tried.filter((run) => run.stages.some((one) => one.stage === stage && one.outcome === 'done')).length
     return {
       name: `${stage}: ${stageTexts[stage]}`,
       from: 0,
-      to: done,
-      text: `${done} of ${runs.length}`,
-      isBad: done < runs.length,
+      to: tried.length === 0 ? 0 : done / tried.length,
+      text: `${done} of ${tried.length}`,
+      isBad: done < tried.length,
     }
   })
-  return `<h2>Success by stage, of all runs</h2>\n${bars(list, runs.length)}`
+  return `<h2>Success by stage, of all runs</h2>\n${bars(list, 1)}`
+}
+
+/** Whether a run had a stage before it; one that was made before there was that stage went by it. */
+function isMeant({ stages }: RunRecord, stage: StageName): boolean {
+  const later = stageNames.slice(stageNames.indexOf(stage) + 1)
+  const known = stages.map((one) => one.stage)
+  return known.includes(stage) || !later.some((name) => known.includes(name))
 }
 
 function commandsOf({ commands }: RunRecord): string {
@@ -137,6 +148,10 @@ function trend(runs: readonly RunRecord[]): string {
   )
   return `<h2>Time to deal, run by run</h2>
 <svg viewBox="0 -8 ${width} ${height + 16}" role="img" aria-label="Time to deal of ${runs.length} runs">${grid.join('')}<polyline points="${line}" fill="none" stroke="var(--bar)" stroke-width="1.5"/>${marks.join('')}</svg>`
+}
+
+function whereTimeWent(runs: readonly RunRecord[]): string {
+  return `<h2>Where the time went, run by run</h2>\n${runColumns(runs, seconds)}`
 }
 
 function runTable(runs: readonly RunRecord[]): string {

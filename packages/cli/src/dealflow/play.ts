@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, isAbsolute, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,7 @@ import { getStorageProviders, getTimeline, getUpload } from '@keepsake/client/up
 import type { Context } from '../context.ts'
 import { CommandError, messageOf } from '../failure.ts'
 import { nodeFlags } from '../server-process.ts'
+import { downloadPiece, type Holder, holdersOf } from './give-back.ts'
 import type { CommandRecord, RunRecord, StageRecord } from './run-record.ts'
 import { countOf, type StageName, stageTexts, type WaitedStage, waitedFor } from './stages.ts'
 
@@ -23,6 +24,8 @@ export interface Flow {
   replicas: number
   /** Of the whole run. */
   timeoutMs: number
+  /** A Filecoin node to ask for the deals, beside what the server says of them. */
+  filecoinRpc: string | undefined
 }
 
 const sampleBytes = 64 * 1024
@@ -54,7 +57,9 @@ async function play(context: Context, connection: Connection, flow: Flow & { fol
   const commands: CommandRecord[] = []
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(flow.timeoutMs)])
   const run = (args: readonly string[]) => runCommand(args, { context, connection, signal, commands })
+  const chainArgs = flow.filecoinRpc === undefined ? [] : ['--filecoin-rpc', flow.filecoinRpc]
   let cid: string | null = null
+  let holder: Holder | undefined
 
   const work: Record<StageName, () => Promise<unknown>> = {
     async store() {
@@ -64,11 +69,22 @@ async function play(context: Context, connection: Connection, flow: Flow & { fol
       waitedFor.map((stage) => [stage, () => waitFor(stage, { connection, signal, cid: cid as string, flow })]),
     ) as Record<WaitedStage, () => Promise<void>>),
     async retrieve() {
+      holder = await chooseHolder(connection, cid as string, signal)
       const target = join(flow.folder, 'fetched')
-      await run(['get', cid as string, '-o', target])
-      if ((await digestOf(target)) !== stored) throw new StageError('What came back is not what was stored.')
+      await run(['get', cid as string, '-o', target, '--endpoint', holder.url])
+      if ((await digestOf(target)) !== stored) throw new StageError(`What ${holder.provider} gave back is not what was stored.`)
     },
-    verify: () => run(['verify', cid as string]),
+    async extract() {
+      const { provider, url, pieceCids } = holder as Holder
+      const [pieceCid, ...others] = pieceCids
+      if (others.length > 0)
+        throw new StageError(`It lies in ${pieceCids.length} pieces: there is none to take all of it out of.`)
+      const [piece, target] = [join(flow.folder, 'piece'), join(flow.folder, 'extracted')]
+      await downloadPiece({ provider, url }, pieceCid as string, piece, signal)
+      await run(['extract', piece, cid as string, '-o', target])
+      if ((await digestOf(target)) !== stored) throw new StageError(`What is in the piece of ${provider} is not what was stored.`)
+    },
+    verify: () => run(['verify', cid as string, '--gateway', (holder as Holder).url, ...chainArgs]),
   }
   let outcome: RunRecord['outcome'] = 'done'
   for (const [stage, step] of Object.entries(work) as [StageName, () => Promise<unknown>][]) {
@@ -97,11 +113,24 @@ async function play(context: Context, connection: Connection, flow: Flow & { fol
     replicas: flow.replicas,
     bytes: (await stat(path)).size,
     cid,
+    retrievedFrom: holder?.provider ?? null,
     outcome,
     stages,
     commands,
     timeToDealMs: stages.find(({ stage, outcome: how }) => stage === 'activate' && how === 'done')?.atMs ?? null,
   }
+}
+
+/** One of those that have it in a sector, by chance: over the runs all of them are asked. */
+async function chooseHolder(connection: Connection, cid: string, signal: AbortSignal): Promise<Holder> {
+  const [{ deals }, { providers }] = await Promise.all([
+    getUpload(connection, cid, { signal }),
+    getStorageProviders(connection, { signal }),
+  ])
+  const holders = holdersOf(deals, providers)
+  const holder = holders[Math.floor(Math.random() * holders.length)]
+  if (!holder) throw new StageError('Of none of the storage providers that have it is it known where they give it back.')
+  return holder
 }
 
 /** However large the file is. */
@@ -155,7 +184,7 @@ async function runCommand(
       resolve({ code: exitCode, stdout: out, stderr: said })
     })
   })
-  const shown = args.map((arg) => (arg.includes('/') ? basename(arg) : arg)).join(' ')
+  const shown = args.map((arg) => (isAbsolute(arg) ? basename(arg) : arg)).join(' ')
   commands.push({ line: `keepsake ${shown}`, exitCode: code, durationMs: Math.round(performance.now() - begunAt) })
   if (code !== 0) throw new CommandError(`keepsake ${args[0]} ended with ${code}: ${stderr.trim().slice(-500)}`)
   return stdout

@@ -29,6 +29,8 @@ export interface RunRecord {
   replicas: number
   bytes: number
   cid: string | null
+  /** The storage provider it was fetched back from, as in `f01234`; null where the run did not come so far. Absent in runs of before there was that. */
+  retrievedFrom?: string | null
   outcome: 'done' | 'failed'
   stages: StageRecord[]
   commands: CommandRecord[]

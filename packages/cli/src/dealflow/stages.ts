@@ -2,7 +2,7 @@ import type { Nft } from '@keepsake/api/nft.ts'
 import type { Timeline } from '@keepsake/api/timeline.ts'
 
 /** The way of a file into Filecoin, in order. What is between `store` and `retrieve` happens by itself and is waited for. */
-export const stageNames = ['store', 'batch', 'claim', 'publish', 'activate', 'prove', 'retrieve', 'verify'] as const
+export const stageNames = ['store', 'batch', 'claim', 'publish', 'activate', 'prove', 'retrieve', 'extract', 'verify'] as const
 export type StageName = (typeof stageNames)[number]
 
 export const stageTexts: Record<StageName, string> = {
@@ -12,8 +12,9 @@ export const stageTexts: Record<StageName, string> = {
   publish: 'deals are on the chain',
   activate: 'deals are in sectors',
   prove: 'sectors are proven',
-  retrieve: 'fetched back, the same bytes',
-  verify: 'the proof holds',
+  retrieve: 'fetched back from a storage provider, the same bytes',
+  extract: 'taken out of the piece that it holds, the same bytes',
+  verify: 'the proof holds, by what it gives back',
 }
 
 export const waitedFor = ['batch', 'claim', 'publish', 'activate', 'prove'] as const satisfies readonly StageName[]

@@ -72,9 +72,10 @@ function show(
   held: readonly { state: string; deals: number; bytes: number }[],
   overdue: number,
 ): StorageProvider {
-  const { name, organisation, city, country, continent, state } = provider
+  const { name, organisation, city, country, continent, state, retrievalUrl } = provider
   const deals = held.map((one) => ({ state: one.state, deals: one.deals, bytes: one.bytes }))
-  return { provider: addressOf(provider), name, organisation, city, country, continent, state, deals, overdue }
+  const about = { name, organisation, city, country, continent, state, retrievalUrl }
+  return { provider: addressOf(provider), ...about, deals, overdue }
 }
 
 /** The deals of one provider. @throws KeepsakeError `NOT_FOUND`, `ERROR_UNAVAILABLE` */
