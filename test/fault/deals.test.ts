@@ -61,10 +61,7 @@ describe.runIf(startsServers)('a server that is killed while deals are made', ()
     server = await startServer({ env, dataDir: env.DATA_DIR as string })
     key = await server.createKey()
     await eventually(async () => ((await follows()) ? true : undefined), 60_000)
-    for (const { actorId, city, retrievalUrl } of devnet.providers) {
-      const where = ['--organisation', city, '--city', city, '--country', city.slice(0, 2).toUpperCase(), '--continent', 'EU']
-      await keepsake('providers', 'add', `f0${actorId}`, ...where, '--retrieval-url', retrievalUrl)
-    }
+    await Promise.all(devnet.providers.map(register))
     const address = /f1\w+/.exec(await keepsake('wallet', 'new'))?.[0]
     await devnet.command('fund', { address, amount: 1_000 })
   }, 180_000)
@@ -79,6 +76,11 @@ describe.runIf(startsServers)('a server that is killed while deals are made', ()
     const command = join(checkout, 'packages/cli/bin/keepsake.mjs')
     const options = { env: { PATH: process.env.PATH ?? '', HOME: dataDir, ...env }, timeout: 60_000 }
     return (await promisify(execFile)(process.execPath, [command, ...args], options)).stdout
+  }
+
+  async function register({ actorId, city, retrievalUrl }: DevnetProcess['providers'][number]): Promise<void> {
+    const where = ['--organisation', city, '--city', city, '--country', city.slice(0, 2).toUpperCase(), '--continent', 'EU']
+    await keepsake('providers', 'add', `f0${actorId}`, ...where, '--retrieval-url', retrievalUrl)
   }
 
   async function follows(): Promise<boolean> {
@@ -105,7 +107,7 @@ describe.runIf(startsServers)('a server that is killed while deals are made', ()
         misses = 0
         const { Proposal, State } = deal
         const isActive = State.SectorStartEpoch >= 0
-        found.push({ id, pieceCid: Proposal.PieceCID['/'], provider: Proposal.Provider, isActive })
+        found.push({ id, pieceCid: Proposal.PieceCID['/'], provider: Proposal.Provider.replace(/^t/, 'f'), isActive })
       }
     }
     return found
