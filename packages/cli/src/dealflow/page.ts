@@ -28,7 +28,7 @@ const style = `
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
 main { max-width: 60rem; margin: 0 auto; padding: 1.5rem }
 h2 { margin: 2.5rem 0 .5rem; font-size: 1.15rem }
-p, td, th, .note { overflow-wrap: anywhere }
+p, td, th, .note, .row > :first-child { overflow-wrap: anywhere }
 .note { color: var(--soft) }
 .numbers { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1rem 0; padding: 0; list-style: none }
 .numbers b { display: block; font-size: 1.75rem; line-height: 1.2 }
@@ -62,7 +62,7 @@ function summary(runs: readonly RunRecord[], last: RunRecord): string {
   const fault = failed
     ? `<p class="bad">The last run failed at <b>${failed.stage}</b>: ${escapeHtml(failed.reason ?? '')}</p>`
     : ''
-  return `<p class="note">${escapeHtml(where)} · ${escapeHtml(last.endpoint)} · ${escapeHtml(last.startedAt)} · ${escapeHtml(last.cid ?? 'nothing stored')}</p>
+  return `<p class="note">${escapeHtml(where)} · ${escapeHtml(last.endpoint)} · ${escapeHtml(last.startedAt)} · ${escapeHtml(last.cid ?? 'nothing stored')}${last.retrievedFrom ? ` · fetched back from ${escapeHtml(last.retrievedFrom)}` : ''}</p>
 <ul class="numbers">${numbers.map(([value, what]) => `<li><b>${value}</b>${what}</li>`).join('')}</ul>${fault}`
 }
 

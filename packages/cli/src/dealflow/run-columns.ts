@@ -6,8 +6,8 @@ const [width, height, left] = [720, 180, 48]
 const maxRuns = 100
 const maxColumnWidth = 40
 
-/** From dark to light and back, so that neighbours differ, also in print. */
-const shade = (at: number) => `color-mix(in srgb, var(--bar) ${100 - ((at * 3) % stageNames.length) * 10}%, var(--paper))`
+/** One for each stage, from yellow to purple: red is for what failed. Neighbours differ in black and white, too. */
+const shade = (at: number) => `hsl(${60 + Math.round((at / stageNames.length) * 240)} 55% ${at % 2 === 0 ? 62 : 42}%)`
 
 /** Where the time went: a column for each run, a block for each stage, the first at the bottom. `seconds` writes a time. */
 export function runColumns(runs: readonly RunRecord[], seconds: (ms: number) => string): string {
