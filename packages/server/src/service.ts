@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import type { Authenticate } from './accounts/authenticate.ts'
+import { authenticator } from './accounts/authenticate.ts'
 import type { KeyTokens } from './accounts/key-token.ts'
 import { keyTokens } from './accounts/key-token.ts'
 import { deriveSecret, loadKeySecret } from './accounts/secret.ts'
@@ -46,6 +48,7 @@ export interface Service extends AsyncDisposable {
   blobs: BlobStore
   blocks: Blocks
   keyTokens: KeyTokens
+  authenticate: Authenticate
   /** Seed of the Ed25519 key behind the service's DID. */
   didSeed: Uint8Array
   /** Makes the tokens in links that sign in. */
@@ -131,6 +134,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   await migrateJobs(database)
   const blobs = opening.adopt(await openBlobs(blobsConfig(config), { logger: log }), (store) => store.close())
   const keySecret = await loadKeySecret(config.KEY_SECRET, config.DATA_DIR)
+  const tokens = keyTokens(keySecret)
   const mail = opening.adopt(mailOf(config), (open) => open?.close())
   const peerToken = Buffer.from(deriveSecret(keySecret, 'peer-control')).toString('base64url')
   const blocks = openBlocks({ database, blobs })
@@ -147,7 +151,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     databaseUrl: located.url,
     blobs,
     blocks,
-    keyTokens: keyTokens(keySecret),
+    keyTokens: tokens,
+    authenticate: authenticator({ database, keyTokens: tokens }),
     didSeed: deriveSecret(keySecret, 'did'),
     signInSecret: deriveSecret(keySecret, 'sign-in'),
     pieceLinkSecret: deriveSecret(keySecret, 'piece-link'),

@@ -4,6 +4,7 @@ import type { KeyScope } from '../database/schema.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { KeyTokens } from './key-token.ts'
 import { foreignDigest } from './key-token.ts'
+import { sharedLookup } from './shared-lookup.ts'
 import type { KeyRow } from './store.ts'
 import { findKeyByClaims, findKeyByForeignDigest, touchKey, userExists } from './store.ts'
 
@@ -69,20 +70,37 @@ export function bearerToken(header: string | undefined): string {
  *
  * @throws KeepsakeError with the code the original API gave in each case (facts: part 2, "Authentication").
  */
-export async function authenticate({ database, keyTokens }: Components, token: string): Promise<Caller> {
-  const row = await findKey(database, keyTokens, token)
-  if (row.deletedAt !== null || row.blockedReason !== null) {
-    if (row.blockedReason !== null) {
-      throw new KeepsakeError('ERROR_TOKEN_BLOCKED', `API Key is blocked: ${row.blockedReason}`)
-    }
-    throw new KeepsakeError('ERROR_TOKEN_NOT_FOUND', 'API Key not found.')
+export type Authenticate = (token: string) => Promise<Caller>
+
+export function authenticator({ database, keyTokens }: Components): Authenticate {
+  const lookUp = sharedLookup(async (token) => {
+    const row = await findKey(database, keyTokens, token)
+    requireUsable(row)
+    await noteUse(database, row)
+    return row
+  })
+  return async (token) => {
+    const {
+      userId,
+      subject,
+      did,
+      keyId,
+      keyName: label,
+      scope,
+      uploadsRestricted,
+      deletesRestricted,
+      storageLimitBytes,
+    } = await lookUp(token)
+    return { userId, subject, did, keyId, label, scope, uploadsRestricted, deletesRestricted, storageLimitBytes }
   }
-  if (row.expiresAt !== null && row.expiresAt.getTime() <= Date.now()) {
+}
+
+function requireUsable({ deletedAt, blockedReason, expiresAt }: KeyRow): void {
+  if (blockedReason !== null) throw new KeepsakeError('ERROR_TOKEN_BLOCKED', `API Key is blocked: ${blockedReason}`)
+  if (deletedAt !== null) throw new KeepsakeError('ERROR_TOKEN_NOT_FOUND', 'API Key not found.')
+  if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
     throw new KeepsakeError('ERROR_TOKEN_EXPIRED', 'API Key has expired.')
   }
-  await noteUse(database, row)
-  const { userId, subject, did, keyId, keyName: label, scope, uploadsRestricted, deletesRestricted, storageLimitBytes } = row
-  return { userId, subject, did, keyId, label, scope, uploadsRestricted, deletesRestricted, storageLimitBytes }
 }
 
 /** Use is remembered to the minute: a finer clock would cost a write for every request. */

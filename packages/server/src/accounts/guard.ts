@@ -3,9 +3,8 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import { type ErrorCode, KeepsakeError } from '../errors.ts'
 import type { RateLimit } from '../http/rate-limit.ts'
-import type { Caller, Right } from './authenticate.ts'
-import { authenticate, bearerToken, requireRight } from './authenticate.ts'
-import type { KeyTokens } from './key-token.ts'
+import type { Authenticate, Caller, Right } from './authenticate.ts'
+import { bearerToken, requireRight } from './authenticate.ts'
 import { authenticateSession } from './session.ts'
 import { requireRoom } from './storage-limit.ts'
 import type { Ucans } from './ucan.ts'
@@ -38,7 +37,7 @@ declare module 'fastify' {
 export interface GuardComponents {
   config: Config
   database: Db
-  keyTokens: KeyTokens
+  authenticate: Authenticate
   rateLimit: RateLimit
   ucans: Ucans
 }
@@ -87,7 +86,7 @@ async function identify(
   // A UCAN is made anew for every request, so its maker is what is counted.
   const agentDid = request.routeOptions.config.ucan && isUcan(token) ? String(request.headers['x-agent-did'] ?? '') : undefined
   const caller =
-    agentDid === undefined ? await authenticate(components, token) : await components.ucans.authenticate(token, agentDid)
+    agentDid === undefined ? await components.authenticate(token) : await components.ucans.authenticate(token, agentDid)
   return { caller, key: agentDid ?? token }
 }
 
