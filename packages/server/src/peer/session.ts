@@ -2,6 +2,7 @@ import type { AbortOptions } from '@keepsake/content/block.ts'
 import type { CID } from 'multiformats/cid'
 import { KeepsakeError } from '../errors.ts'
 import type { BlockSession, Provider } from '../network/network.ts'
+import { linkedSignal } from './linked-signal.ts'
 import type { Source } from './source.ts'
 import type { SourceState } from './sources.ts'
 import { sourcePool } from './sources.ts'
@@ -37,6 +38,7 @@ export async function openSession(
   const pool = sourcePool(parts, signal)
   for (const origin of origins) void pool.add(origin)
   const searches = new Map<string, { at: number; done: Promise<void> }>()
+  const answered = new Error('somebody else gave the block')
 
   /** Looks for those who have the block; one search at a time for each. */
   const search = (cid: CID): Promise<void> => {
@@ -65,17 +67,16 @@ export async function openSession(
 
   const get = async (cid: CID, options?: AbortOptions): Promise<Uint8Array> => {
     signal.throwIfAborted()
-    const over = new AbortController()
-    const outerSignals = [signal, over.signal, AbortSignal.timeout(blockTimeoutMs), ...(options?.signal ? [options.signal] : [])]
+    using asking = linkedSignal([signal, options?.signal], blockTimeoutMs)
     try {
-      return await fetchOne({ cid, pool, search: () => search(cid), signal: AbortSignal.any(outerSignals) })
+      return await fetchOne({ cid, pool, search: () => search(cid), signal: asking.signal })
     } catch (error) {
       signal.throwIfAborted()
       options?.signal?.throwIfAborted()
       throw error
     } finally {
       // Whoever else was asked needs not answer any more.
-      over.abort()
+      asking.abort(answered)
     }
   }
   return {
@@ -96,18 +97,25 @@ interface FetchOne {
 
 type Outcome = { bytes: Uint8Array } | { from: SourceState; error?: unknown }
 
-/** Asks one source after the other, and a second one beside it when the first is slow. */
+/** Asks one source after the other, and a second one beside it only when the first is slow. */
 async function fetchOne({ cid, pool, search, signal }: FetchOne): Promise<Uint8Array> {
   const tried = new Set<SourceState>()
   const attempts = new Map<SourceState, Promise<Outcome>>()
   let isSearched = false
+  let slowAt = 0
   let last: unknown
   while (!signal.aborted) {
-    const source = pool.pick(tried)
+    const isSlow = attempts.size === 0 || performance.now() >= slowAt
+    const source = isSlow ? pool.pick(tried) : undefined
     if (source) {
       tried.add(source)
       attempts.set(source, ask(source, cid, pool, signal))
-    } else if (attempts.size === 0 && !pool.isBusy(tried)) {
+      slowAt = performance.now() + hedgeMs
+    } else if (attempts.size === 0) {
+      if (pool.isBusy(tried)) {
+        await untilAborted(pool.changed(), signal)
+        continue
+      }
       // Everybody was asked. Once more with those a search finds, and then it is known that nobody has it.
       if (isSearched) break
       isSearched = true
@@ -115,18 +123,29 @@ async function fetchOne({ cid, pool, search, signal }: FetchOne): Promise<Uint8A
       if (pool.pick(tried) === undefined && !pool.isBusy(tried)) await untilAborted(search(), signal)
       continue
     }
-    const hedge = AbortSignal.timeout(hedgeMs)
-    const waiting: Promise<Outcome | undefined>[] = [
-      ...attempts.values(),
-      untilAborted(pool.changed(), AbortSignal.any([signal, hedge])),
-    ]
-    const outcome = await Promise.race(waiting)
+    const outcome = await nextOutcome(attempts, source || !isSlow ? slowAt : pool.changed(), signal)
     if (!outcome) continue
     if ('bytes' in outcome) return outcome.bytes
     attempts.delete(outcome.from)
     last = outcome.error ?? last
   }
   throw notFetched(cid, tried.size, signal.aborted, last)
+}
+
+/** What the first of the attempts came to; undefined when it is time to look for another source: at a time of `performance.now()`, or when something changed. */
+async function nextOutcome(
+  attempts: ReadonlyMap<SourceState, Promise<Outcome>>,
+  until: number | Promise<unknown>,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  const timer = typeof until === 'number' ? setTimeout(resolve, until - performance.now()) : undefined
+  try {
+    return await Promise.race([...attempts.values(), untilAborted(typeof until === 'number' ? late : until, signal)])
+  } finally {
+    clearTimeout(timer)
+    resolve()
+  }
 }
 
 function notFetched(cid: CID, asked: number, isLate: boolean, cause: unknown): KeepsakeError {

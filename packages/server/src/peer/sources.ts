@@ -1,11 +1,13 @@
 import type { Provider } from '../network/network.ts'
+import type { LinkedSignal } from './linked-signal.ts'
+import { linkedSignal } from './linked-signal.ts'
 import type { Source } from './source.ts'
 
 /** A source of one session, and how it did. */
 export interface SourceState {
   readonly source: Source
   /** The blocks it is being asked for, each with what ends the asking. */
-  readonly asking: Set<AbortController>
+  readonly asking: Set<LinkedSignal>
   /** When it last gave a block, or said that it has none, or was first asked for something: ms of `performance.now()`. */
   livelyAt: number
   delivered: number
@@ -45,7 +47,7 @@ export function sourcePool(parts: Parts, signal: AbortSignal) {
       known.drops++
       known.isIn = false
     }
-    for (const controller of state.asking) controller.abort(new Error(`${state.source.name} ${reason}`))
+    for (const asking of state.asking) asking.abort(new Error(`${state.source.name} ${reason}`))
     notify()
   }
   const watch = setInterval(() => {
@@ -100,19 +102,19 @@ export function sourcePool(parts: Parts, signal: AbortSignal) {
     isBusy: (tried: ReadonlySet<SourceState>) => connecting.size > 0 || [...states].some((state) => !tried.has(state)),
     /** Asks, and notes how that went. */
     async use<T>(state: SourceState, action: (signal: AbortSignal) => Promise<T>, outer: AbortSignal): Promise<T> {
-      const controller = new AbortController()
+      using own = linkedSignal([outer])
       if (state.asking.size === 0) state.livelyAt = performance.now()
-      state.asking.add(controller)
+      state.asking.add(own)
       try {
-        const result = await action(AbortSignal.any([outer, controller.signal]))
+        const result = await action(own.signal)
         state.livelyAt = performance.now()
         if (result !== undefined) state.delivered++
         return result
       } catch (error) {
-        if (!outer.aborted && !controller.signal.aborted && ++state.failed >= maxFailures) drop(state, 'failed too often')
+        if (!own.signal.aborted && ++state.failed >= maxFailures) drop(state, 'failed too often')
         throw error
       } finally {
-        state.asking.delete(controller)
+        state.asking.delete(own)
         notify()
       }
     },

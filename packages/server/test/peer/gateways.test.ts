@@ -9,8 +9,11 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { addressRules } from '../../src/network/addresses.ts'
 import { guardedHttp } from '../../src/network/guarded-get.ts'
 import { httpUrlOf } from '../../src/network/http-multiaddr.ts'
+import type { Provider } from '../../src/network/network.ts'
 import { openPeerControl } from '../../src/peer/control-client.ts'
 import { mayDial } from '../../src/peer/dial-rules.ts'
+import { gatewaySource } from '../../src/peer/gateway-source.ts'
+import { openSession } from '../../src/peer/session.ts'
 import { openPeer } from './peers.ts'
 
 const servers: Server[] = []
@@ -58,6 +61,40 @@ describe('an HTTP gateway', () => {
     expect(Buffer.compare(await session.get(cid), bytes)).toBe(0)
     expect(asked).toEqual([`application/vnd.ipld.raw /ipfs/${cid}?format=raw`])
     await expect(session.get(missing)).rejects.toMatchObject({ code: 'ERROR_NOT_FETCHED' })
+  })
+
+  it('is asked for no block that another one is giving, unless that one is slow', async () => {
+    const blocks = await Promise.all(Array.from({ length: 200 }, async (_, n) => ({ cid: await cidOf(Buffer.from(`${n}`)), n })))
+    const held = blocks[150]!.cid
+    const asked: string[] = []
+    let holder: string | undefined
+    const gateway = (name: string) =>
+      serve(async (request, response) => {
+        const found = blocks.find(({ cid }) => request.url?.includes(`${cid}`))
+        asked.push(`${found?.cid}`)
+        await sleep(5)
+        if (`${found?.cid}` === `${held}`) holder ??= name
+        if (`${found?.cid}` !== `${held}` || holder !== name) response.end(`${found?.n}`)
+      })
+    const urls = [await gateway('one'), await gateway('two')]
+    const http = guardedHttp(open)
+    const parts = {
+      connect: async ({ addrs }: Provider) => gatewaySource(new URL(addrs[0] as string), http),
+      neighbours: () => [],
+      async *findProviders() {},
+    }
+    const origins = urls.map((url) => ({ id: url, addrs: [url] }))
+    await using session = await openSession(parts, blocks[0]!.cid, origins)
+    const left = [...blocks]
+    const lane = async () => {
+      for (let next = left.pop(); next; next = left.pop())
+        expect(Buffer.from(await session.get(next.cid)).toString()).toBe(`${next.n}`)
+    }
+    await Promise.all(Array.from({ length: 16 }, lane))
+    const times = (cid: CID) => asked.filter((one) => one === `${cid}`).length
+    expect(times(held)).toBe(2)
+    expect(blocks.filter(({ cid }) => times(cid) > 1).map(({ cid }) => `${cid}`)).toEqual([`${held}`])
+    http.close()
   })
 
   it('is found in a multiaddr of any spelling', () => {
