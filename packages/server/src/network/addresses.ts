@@ -75,18 +75,24 @@ export function addressRules({ allowPrivate }: { allowPrivate: boolean }): Addre
     if (ip.includes('%')) return false
     return publicIpv6.check(ip, 'ipv6') && !refused.check(ip, 'ipv6')
   }
+  return rulesOf(allows)
+}
+
+/** The rules that follow from which addresses are allowed. `resolve` asks for the addresses of a name. */
+export function rulesOf(allows: AddressRules['allows'], resolve: typeof systemLookup = systemLookup): AddressRules {
   const check = (ip: string): void => {
     if (!allows(ip)) throw new RefusedAddressError(ip)
   }
-  return { allows, check, lookup: guardedLookup(allows) }
+  return { allows, check, lookup: guardedLookup(allows, resolve) }
 }
 
 type LookupCallback = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 
-function guardedLookup(allows: (ip: string) => boolean): typeof systemLookup {
+/** Asks once, and gives the socket what was judged: nobody is asked again between the two. */
+function guardedLookup(allows: AddressRules['allows'], resolve: typeof systemLookup): typeof systemLookup {
   const lookup = (host: string, options: LookupOptions | number | undefined, callback: LookupCallback): void => {
     const wanted = typeof options === 'number' ? { family: options } : (options ?? {})
-    systemLookup(host, { ...wanted, all: true }, (error, addresses) => {
+    resolve(host, { ...wanted, all: true }, (error, addresses) => {
       if (error) return callback(error, [])
       const allowed = addresses.filter(({ address }) => allows(address))
       const [first] = allowed

@@ -157,6 +157,14 @@ describe('what users and strangers name', () => {
     ['/ip6zone/eth0/ip6/fe80::1/tcp/4001', false],
     ['/dns4/example.org/tcp/443/tls/ws', false],
     ['/ip4/1.2.3.4/tcp/4001/p2p/12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8/p2p-circuit', false],
+    // An address in the place of a name is not looked up.
+    ['/dns4/127.0.0.1/tcp/4001', false],
+    ['/dns/10.0.0.1/tcp/4001', false],
+    ['/dns6/::1/tcp/4001', false],
+    ['/dnsaddr/127.0.0.1/tcp/4001', false],
+    // It is the name that is connected to.
+    ['/ip4/1.2.3.4/tcp/443/tls/sni/inner.example/ws', false],
+    ['/unix/%2Fvar%2Frun%2Fdocker.sock', false],
     ['/ip4/1.2.3.4/tcp/4001', true],
     ['/ip4/1.2.3.4/tcp/4002/ws', true],
     ['/ip6/2606:4700::1111/tcp/4001', true],
@@ -170,9 +178,12 @@ describe('what users and strangers name', () => {
     await using target = await openPeer()
     await using ours = await openPeer({ ALLOW_PRIVATE_ADDRESSES: 'no' })
     const cid = await target.store(randomBytes(100))
-    const named = target.address.replace('/ip4/127.0.0.1', '/dns4/localhost')
-    await using session = await ours.network.session(cid, { origins: [target.address, named] })
-    await expect(session.get(cid)).rejects.toMatchObject({ code: 'ERROR_NOT_FETCHED' })
+    const named = ['localhost', '127.0.0.1', '127.1'].map((host) => target.address.replace('/ip4/127.0.0.1', `/dns4/${host}`))
+    for (const origin of [target.address, ...named]) {
+      await using session = await ours.network.session(cid, { origins: [origin] })
+      await expect(session.get(cid), origin).rejects.toMatchObject({ code: 'ERROR_NOT_FETCHED' })
+    }
+    expect((await target.service.peerControl.health()).connections).toBe(0)
   })
 })
 
