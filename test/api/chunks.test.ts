@@ -106,6 +106,18 @@ describe('a DAG that comes in several CARs', () => {
     await pinned(root.cid)
   })
 
+  it('misses what a node leads to whose bytes it also links as raw ones, until that comes too', async () => {
+    const leaf = await raw(fresh())
+    const node = await cbor({ leaf: leaf.cid })
+    const asRaw = await raw(node.bytes)
+    const root = await cbor({ asRaw: asRaw.cid, node: node.cid })
+    expect((await send(root, [root, asRaw])).pin.status).toBe('pinning')
+    const missing = await eventually(async () => (await status(root.cid)).pin.missing?.cids)
+    expect(missing).toEqual([String(leaf.cid)])
+    await send(root, [root, leaf])
+    await pinned(root.cid)
+  })
+
   it('may be completed by blocks that came with other roots', async () => {
     const { root, branches } = await tree()
     await send(branches[1]!.node, [branches[1]!.node, ...branches[1]!.leaves])

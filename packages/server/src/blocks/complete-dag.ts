@@ -4,9 +4,8 @@ import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { Blocks } from './blocks.ts'
-import { outwardLinks } from './dag-check.ts'
+import { blockKey, outwardLinks } from './dag-check.ts'
 import { findPresent } from './present.ts'
-import { digestKey } from './shard-writer.ts'
 import { findIncomplete, saveWalk } from './store.ts'
 
 interface Components {
@@ -65,7 +64,7 @@ export async function walkPresent(
   signal?: AbortSignal,
 ): Promise<Walk> {
   const walk: Walk = { missing: [], shardIds: new Set(), presentBytes: 0, obstacle: null }
-  const seen = new Set(start.map((cid) => digestKey(cid.multihash.bytes)))
+  const seen = new Set(start.map(blockKey))
   const open = start.filter((cid) => !isIdentity(cid))
   while (open.length > 0) {
     signal?.throwIfAborted()
@@ -79,7 +78,7 @@ export async function walkPresent(
       if (links === undefined)
         walk.obstacle ??= `Block ${cid} is in a codec whose links cannot be read here (0x${cid.code.toString(16)}).`
       for (const link of links ?? []) {
-        const name = digestKey(link.multihash.bytes)
+        const name = blockKey(link)
         if (seen.has(name)) continue
         seen.add(name)
         // A view of the block would keep all of it in memory.

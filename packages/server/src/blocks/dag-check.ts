@@ -1,10 +1,20 @@
 import { identityBytes, isIdentity } from '@keepsake/content/dag/identity.ts'
 import { linksOf } from '@keepsake/content/dag/links.ts'
+import { RAW } from '@keepsake/content/hash/cid.ts'
 import type { CID } from 'multiformats/cid'
 import { digestKey } from './shard-writer.ts'
 
 /** Identity CIDs carry their block inside; nesting them deeper than this is an attack, not data. */
 const maxIdentityLinks = 10_000
+
+/**
+ * What tells the blocks of a DAG apart, as a map key: their bytes, and how they are read unless raw. The same bytes may be linked as raw ones,
+ * which lead nowhere, and as a node whose links are still to be followed.
+ */
+export function blockKey(cid: CID): string {
+  const bytes = digestKey(cid.multihash.bytes)
+  return cid.code === RAW ? bytes : bytes + cid.code
+}
 
 /**
  * Follows which blocks a DAG still needs while its blocks go by in any order.
@@ -13,23 +23,30 @@ const maxIdentityLinks = 10_000
  * because a stray block, not reachable from the root, links elsewhere; then a walk from the root decides.
  */
 export function dagCheck() {
+  /** Blocks, and their bytes, which are all that a link to raw ones needs. */
   const present = new Set<string>()
   const wanted = new Set<string>()
   let opaque = false
+  const enter = (key: string) => {
+    present.add(key)
+    wanted.delete(key)
+  }
   return {
-    /** False for a block that was there before. */
+    /** False where the bytes were there before. */
     add(cid: CID, bytes: Uint8Array): boolean {
-      const name = digestKey(cid.multihash.bytes)
-      if (present.has(name)) return false
-      present.add(name)
-      wanted.delete(name)
+      const bytesKey = digestKey(cid.multihash.bytes)
+      const isNew = !present.has(bytesKey)
+      const key = blockKey(cid)
+      if (present.has(key)) return isNew
+      enter(bytesKey)
+      enter(key)
       const links = outwardLinks(cid, bytes)
       if (links === undefined) opaque = true
       for (const link of links ?? []) {
-        const linkName = digestKey(link.multihash.bytes)
-        if (!present.has(linkName)) wanted.add(linkName)
+        const linkKey = blockKey(link)
+        if (!present.has(linkKey)) wanted.add(linkKey)
       }
-      return true
+      return isNew
     },
     get complete(): boolean {
       return wanted.size === 0 && !opaque

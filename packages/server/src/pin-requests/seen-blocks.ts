@@ -1,3 +1,4 @@
+import { RAW } from '@keepsake/content/hash/cid.ts'
 import type { CID } from 'multiformats/cid'
 
 /** Words of 32 bits that stand for a block: 128 bits of its hash, which nobody can make two blocks agree in. */
@@ -16,11 +17,13 @@ export function seenBlocks() {
   const key = new Uint32Array(words)
   const keyBytes = new Uint8Array(key.buffer)
 
-  const readKey = ({ multihash: { code, digest } }: CID) => {
+  const readKey = ({ code: codec, multihash: { code, digest } }: CID) => {
     keyBytes.fill(0)
     keyBytes.set(digest.subarray(0, keyBytes.length))
     // Short hashes of different functions are different blocks.
     if (digest.length < keyBytes.length) key[words - 1] = (key[words - 1] as number) ^ code
+    // So are the same bytes as raw ones, which lead nowhere, and as a node, whose links are to be followed.
+    if (codec !== RAW) key[words - 2] = (key[words - 2] as number) ^ codec
   }
   /** The slot where the key is, or would be. */
   const find = (): number => {

@@ -33,7 +33,7 @@ export async function fileDag(sizeBytes: number): Promise<Dag> {
   }
 }
 
-async function parentOf(children: readonly CID[]): Promise<Block> {
+export async function parentOf(children: readonly CID[]): Promise<Block> {
   const bytes = dagPb.encode(
     dagPb.createNode(
       new Uint8Array(),

@@ -15,7 +15,7 @@ import { startServer } from '../accounts/server.ts'
 import type { BlockGateway } from './block-gateway.ts'
 import { gatewayNetwork, startGateway } from './block-gateway.ts'
 import type { Dag } from './dags.ts'
-import { chainDag, diamondDag, fileDag, tinyDag } from './dags.ts'
+import { chainDag, diamondDag, fileDag, parentOf, tinyDag } from './dags.ts'
 
 let server: TestServer
 let gateway: BlockGateway
@@ -119,6 +119,17 @@ describe('fetching', () => {
     serve(dag)
     await until(await pin(dag.root), 'pinned')
     expect(gateway.asked.length).toBe(31)
+  })
+
+  it.each(['first', 'last'])('follows the links of a node whose bytes are linked as raw ones too, %s', async (place) => {
+    await using _running = fetcher()
+    const chain = await chainDag(3)
+    const node = chain.blocks.at(-1) as Dag['blocks'][0]
+    const asRaw = await rawCid(node.bytes)
+    const parent = await parentOf(place === 'first' ? [asRaw, node.cid] : [node.cid, asRaw])
+    serve({ ...chain, blocks: [...chain.blocks, { cid: asRaw, bytes: node.bytes }, parent] })
+    await until(await pin(parent.cid), 'pinned')
+    await expectWhole(chain)
   })
 
   it('fetches only what is not here, and keeps the shards of the rest', async () => {
@@ -280,12 +291,13 @@ describe('what cannot be fetched', () => {
   })
 
   it('because it comes too slowly ends when its time is over, though blocks come all the time', async () => {
-    await using _running = fetcher({ adjust: { slowAfterMs: 1000 } })
     gateway.delayMs = 200
     const dag = await chainDag(35)
     serve(dag)
     const request = await pin(dag.root)
+    // Before it is begun: an attempt knows its end from its beginning on.
     await sql`update pin_request set give_up_at = now() where id = ${request.requestid}`.execute(server.service.database.kysely)
+    await using _running = fetcher({ adjust: { slowAfterMs: 1000 } })
     const { info } = await until(request, 'failed')
     expect(info.status_details).toMatch(/^It came too slowly: [1-9]\d* bytes in \d+ seconds\.$/)
   })

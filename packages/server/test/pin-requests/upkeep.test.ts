@@ -90,4 +90,11 @@ describe('the blocks seen', () => {
     expect(short.map((cid) => seen.add(cid))).toEqual([true, true])
     expect(seen.count).toBe(20_002)
   })
+
+  it('are other ones where the same bytes are a node', () => {
+    const seen = seenBlocks()
+    const asRaw = rawCid(Buffer.from('a node'))
+    const nodes = [0x70, 0x71].map((codec) => CID.createV1(codec, asRaw.multihash))
+    expect([asRaw, ...nodes, asRaw, ...nodes].map((cid) => seen.add(cid))).toEqual([true, true, true, false, false, false])
+  })
 })
