@@ -125,6 +125,9 @@ export const SystemHealth = Type.Object(
     ...Health.properties,
     jobs: Type.Object({
       waiting: Type.Integer({ description: 'Due, and nobody has begun them.' }),
+      waitingForPeer: Type.Integer({
+        description: 'Due, but only the peer can do them, and none runs. Not among those waiting.',
+      }),
       running: Type.Integer(),
       retrying: Type.Integer({ description: 'Failed, and will be tried again.' }),
       failed: Type.Integer({ description: 'Given up.' }),

@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
+import { listPeers } from '../network/peer-instances.ts'
+import { networkJobs } from '../pipeline.ts'
 
 /** A job that was tried as often as it may be. */
 export interface FailedJob {
@@ -16,6 +18,8 @@ export interface FailedJob {
 export interface JobCounts {
   /** Due, and nobody has begun them. */
   waiting: number
+  /** Due, and only for the peer's process, while none runs; not among the waiting. The next one to start does them. */
+  waitingForPeer: number
   running: number
   /** Failed, and to be tried again. */
   retrying: number
@@ -54,13 +58,18 @@ export async function retryFailedJobs({ database }: Components, id?: string): Pr
 }
 
 export async function countJobs({ database }: Components): Promise<JobCounts> {
+  const isPeerMissing = (await listPeers(database)).length === 0
+  const isDue = sql`(locked_at is null and run_at <= now() and attempts < max_attempts)`
   const { rows } = await sql<JobCounts>`
-    select count(*) filter (where locked_at is null and run_at <= now() and attempts < max_attempts) as waiting,
+    select count(*) filter (where ${isDue} and not needs_peer) as waiting,
+      count(*) filter (where ${isDue} and needs_peer) as "waitingForPeer",
       count(*) filter (where locked_at is not null) as running,
       count(*) filter (where locked_at is null and attempts between 1 and max_attempts - 1) as retrying,
       count(*) filter (where ${isGivenUp}) as failed,
-      extract(epoch from now() - min(run_at) filter (where locked_at is null and run_at <= now() and attempts < max_attempts))::float8
-        as "oldestWaitingSeconds"
-    from graphile_worker._private_jobs`.execute(database.kysely)
+      extract(epoch from now() - min(run_at) filter (where ${isDue} and not needs_peer))::float8 as "oldestWaitingSeconds"
+    from (
+      select job.*, ${isPeerMissing} and task.identifier = any(${[...networkJobs]}::text[]) as needs_peer
+      from graphile_worker._private_jobs job join graphile_worker._private_tasks task on task.id = job.task_id
+    ) as jobs`.execute(database.kysely)
   return rows[0]!
 }

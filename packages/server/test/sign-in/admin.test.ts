@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { promoteUser } from '../../src/accounts/admin.ts'
 import { findSetUpLink } from '../../src/accounts/set-up.ts'
+import { enterPeer, removePeer } from '../../src/network/peer-instances.ts'
 import type { Answer, Browser, Site } from './site.ts'
 import { startSite } from './site.ts'
 
@@ -243,6 +244,18 @@ describe('jobs that gave up', () => {
     expect((await admin.post('/account/admin/jobs/failed/retry')).json.value).toEqual({ retried: 1 })
     for (const wrong of ['x', '-1', '9'.repeat(19)])
       expect((await admin.post(`/account/admin/jobs/failed/${wrong}/retry`)).status).toBe(400)
+  })
+})
+
+describe('jobs that only the peer can do', () => {
+  it('are told of as such while none runs, and are no queue that stands still', async () => {
+    const { facts, database } = site.service
+    const counts = async () => (await admin.get('/account/admin/health')).json.value.jobs
+    await facts.sweepAt(database, 'announce-roots', new Date())
+    await expect.poll(counts, { timeout: 10_000 }).toMatchObject({ waitingForPeer: 1, waiting: 0, oldestWaitingSeconds: null })
+    await enterPeer(database, { peerId: 'here', addresses: [], controlUrl: '', startedAt: new Date(), stats: {} })
+    await expect.poll(counts, { timeout: 10_000 }).toMatchObject({ waitingForPeer: 0, waiting: 1 })
+    await removePeer(database, 'here')
   })
 })
 

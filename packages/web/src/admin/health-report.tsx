@@ -46,12 +46,14 @@ export function HealthReport() {
   )
 }
 
-function Jobs({ jobs: { waiting, running, retrying, failed, oldestWaitingSeconds } }: { jobs: SystemHealth['jobs'] }) {
+function Jobs({ jobs }: { jobs: SystemHealth['jobs'] }) {
+  const { waiting, waitingForPeer, running, retrying, failed, oldestWaitingSeconds } = jobs
   const parts = [
     `${formatCount(running)} running`,
     `${formatCount(waiting)} waiting${oldestWaitingSeconds === null ? '' : `, the oldest for ${Math.round(oldestWaitingSeconds)} s`}`,
     `${formatCount(retrying)} to be tried again`,
     `${formatCount(failed)} given up`,
+    ...(waitingForPeer > 0 ? [`${formatCount(waitingForPeer)} for the peer, and none runs`] : []),
   ]
   return <p className="field-hint">Jobs: {parts.join('; ')}.</p>
 }
