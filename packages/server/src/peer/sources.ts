@@ -8,8 +8,8 @@ export interface SourceState {
   readonly source: Source
   /** The blocks it is being asked for, each with what ends the asking. */
   readonly asking: Set<LinkedSignal>
-  /** When it last gave a block, or said that it has none, or was first asked for something: ms of `performance.now()`. */
-  livelyAt: number
+  /** Looks of the watch since it gave a block, or said that it has none, or was first asked for something. */
+  silentLooks: number
   delivered: number
   failed: number
 }
@@ -17,8 +17,9 @@ export interface SourceState {
 /** A source that is asked for something and gives nothing at all for this long is dropped. A byte now and then is nothing: only whole blocks count. */
 const stallMs = 15_000
 const watchMs = 1_000
-/** Wrong blocks and broken connections a source may have before it is dropped. */
+/** Wrong blocks and broken connections a source may have before it is dropped, and blocks it has to give for one more. */
 const maxFailures = 3
+const blocksPerFailure = 100
 /** Times a source that was dropped may come back, when it is found again. */
 const maxComebacks = 2
 /** Providers being connected to at the same time, the others wait. */
@@ -52,8 +53,8 @@ export function sourcePool(parts: Parts, signal: AbortSignal) {
   }
   const watch = setInterval(() => {
     for (const state of states) {
-      if (state.asking.size > 0 && performance.now() - state.livelyAt > stallMs)
-        drop(state, `gave nothing for ${stallMs / 1000} s`)
+      // Looks are counted, not time: when this process itself stood still, what came meanwhile has not been read yet.
+      if (state.asking.size > 0 && ++state.silentLooks > stallMs / watchMs) drop(state, `gave nothing for ${stallMs / 1000} s`)
     }
   }, watchMs)
   watch.unref()
@@ -63,7 +64,7 @@ export function sourcePool(parts: Parts, signal: AbortSignal) {
     const known = added.get(source.name) ?? { drops: 0, isIn: false }
     if (known.isIn || known.drops > maxComebacks || states.size >= maxSources || signal.aborted) return
     added.set(source.name, { ...known, isIn: true })
-    states.add({ source, asking: new Set(), livelyAt: 0, delivered: 0, failed: 0 })
+    states.add({ source, asking: new Set(), silentLooks: 0, delivered: 0, failed: 0 })
     notify()
   }
 
@@ -103,15 +104,17 @@ export function sourcePool(parts: Parts, signal: AbortSignal) {
     /** Asks, and notes how that went. */
     async use<T>(state: SourceState, action: (signal: AbortSignal) => Promise<T>, outer: AbortSignal): Promise<T> {
       using own = linkedSignal([outer])
-      if (state.asking.size === 0) state.livelyAt = performance.now()
+      if (state.asking.size === 0) state.silentLooks = 0
       state.asking.add(own)
       try {
         const result = await action(own.signal)
-        state.livelyAt = performance.now()
+        state.silentLooks = 0
         if (result !== undefined) state.delivered++
         return result
       } catch (error) {
-        if (!own.signal.aborted && ++state.failed >= maxFailures) drop(state, 'failed too often')
+        // Who ended it says why; the libraries below only that it was ended.
+        if (own.signal.aborted) throw own.signal.reason
+        if (++state.failed >= maxFailures + state.delivered / blocksPerFailure) drop(state, 'failed too often')
         throw error
       } finally {
         state.asking.delete(own)
