@@ -4,6 +4,8 @@ import { RAW } from '@keepsake/content/hash/cid.ts'
 import type { CID } from 'multiformats/cid'
 import { digestKey } from './shard-writer.ts'
 
+/** Blocks that are waited for, at most: where more are linked before they come, a walk decides. */
+const usualMaxWanted = 1_000_000
 /** Identity CIDs carry their block inside; nesting them deeper than this is an attack, not data. */
 const maxIdentityLinks = 10_000
 
@@ -22,11 +24,12 @@ export function blockKey(cid: CID): string {
  * `complete` is a sufficient condition: every block seen has all its links seen. It may say no for a DAG that is complete
  * because a stray block, not reachable from the root, links elsewhere; then a walk from the root decides.
  */
-export function dagCheck() {
+export function dagCheck({ maxWanted = usualMaxWanted }: { maxWanted?: number } = {}) {
   /** Blocks, and their bytes, which are all that a link to raw ones needs. */
   const present = new Set<string>()
   const wanted = new Set<string>()
   let opaque = false
+  let isTooMuch = false
   const enter = (key: string) => {
     present.add(key)
     wanted.delete(key)
@@ -42,14 +45,18 @@ export function dagCheck() {
       enter(key)
       const links = outwardLinks(cid, bytes)
       if (links === undefined) opaque = true
-      for (const link of links ?? []) {
+      for (const link of isTooMuch ? [] : (links ?? [])) {
         const linkKey = blockKey(link)
         if (!present.has(linkKey)) wanted.add(linkKey)
+      }
+      if (wanted.size > maxWanted) {
+        isTooMuch = true
+        wanted.clear()
       }
       return isNew
     },
     get complete(): boolean {
-      return wanted.size === 0 && !opaque
+      return wanted.size === 0 && !opaque && !isTooMuch
     },
   }
 }

@@ -40,7 +40,7 @@ async function dagBytes(
   signal: AbortSignal | undefined,
 ): Promise<number | undefined> {
   try {
-    const { missing, obstacle, presentBytes } = await walkPresent({ database, blocks }, [root], new Set(), signal)
+    const { missing, obstacle, presentBytes } = await walkPresent({ database, blocks }, [root], new Set(), { signal })
     return missing.length === 0 && obstacle === null ? presentBytes : undefined
   } catch (error) {
     if (error instanceof KeepsakeError || isContentError(error)) return undefined

@@ -84,8 +84,8 @@ async function look(
   )
   const own = new Set([...received, ...content.shardIds])
   try {
-    const walk = await walkPresent({ database, blocks }, [root], own, options.signal)
-    return { missing: walk.missing.map((cid) => cid.bytes), shardIds: [...own, ...walk.shardIds], obstacle: walk.obstacle }
+    const walk = await walkPresent({ database, blocks }, [root], own, options)
+    return { missing: walk.missing, shardIds: [...own, ...walk.shardIds], obstacle: walk.obstacle }
   } catch (error) {
     options.signal?.throwIfAborted()
     if (!(error instanceof KeepsakeError) && !isContentError(error)) throw error
