@@ -129,7 +129,7 @@ async function fetchOne({ cid, pool, search, signal }: FetchOne): Promise<Uint8A
     attempts.delete(outcome.from)
     last = outcome.error ?? last
   }
-  throw notFetched(cid, tried.size, signal.aborted, last)
+  throw notFetched(cid, tried.size, signal.aborted, last ?? pool.lastDrop())
 }
 
 /** What the first of the attempts came to; undefined when it is time to look for another source: at a time of `performance.now()`, or when something changed. */
@@ -149,7 +149,8 @@ async function nextOutcome(
 }
 
 function notFetched(cid: CID, asked: number, isLate: boolean, cause: unknown): KeepsakeError {
-  const who = asked === 0 ? 'nobody was found who has it' : `${asked === 1 ? 'one peer was' : `${asked} peers were`} asked`
+  const nobody = cause === undefined ? 'nobody was found who has it' : 'nobody is left to be asked'
+  const who = asked === 0 ? nobody : `${asked === 1 ? 'one peer was' : `${asked} peers were`} asked`
   const why = cause instanceof Error ? `; ${cause.message}` : ''
   const text = `Block ${cid} could not be fetched${isLate ? ' in time' : ''}: ${who}${why}.`
   return new KeepsakeError('ERROR_NOT_FETCHED', text, { cause })

@@ -36,6 +36,7 @@ export function sourcePool(parts: Parts, signal: AbortSignal) {
   const added = new Map<string, { drops: number; isIn: boolean }>()
   const connecting = new Set<Promise<void>>()
   let change = Promise.withResolvers<void>()
+  let lastDrop: Error | undefined
   const notify = () => {
     change.resolve()
     change = Promise.withResolvers()
@@ -48,7 +49,8 @@ export function sourcePool(parts: Parts, signal: AbortSignal) {
       known.drops++
       known.isIn = false
     }
-    for (const asking of state.asking) asking.abort(new Error(`${state.source.name} ${reason}`))
+    lastDrop = new Error(`${state.source.name} ${reason}`)
+    for (const asking of state.asking) asking.abort(lastDrop)
     notify()
   }
   const watch = setInterval(() => {
@@ -87,6 +89,8 @@ export function sourcePool(parts: Parts, signal: AbortSignal) {
     add,
     addSource,
     size: () => states.size,
+    /** Why the last source was left, where one was. */
+    lastDrop: () => lastDrop,
     /** Resolves when somebody came, went or has room again. */
     changed: () => change.promise,
     settled: async () => void (await Promise.all(connecting)),

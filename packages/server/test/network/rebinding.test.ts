@@ -37,7 +37,7 @@ beforeEach(() => {
 
 describe('a gateway whose name changes its address', () => {
   const servers: Server[] = []
-  const options = { maxBytes: 1000, signal: AbortSignal.timeout(10_000) }
+  const options = { maxBytes: 1000, signal: new AbortController().signal }
   let secretsTold = 0
   let port: number
 

@@ -7,7 +7,7 @@ import { CID } from 'multiformats/cid'
 import { sha256 } from 'multiformats/hashes/sha2'
 import { afterEach, describe, expect, it } from 'vitest'
 import { addressRules } from '../../src/network/addresses.ts'
-import { guardedHttp } from '../../src/network/guarded-get.ts'
+import { type GuardedHttp, guardedHttp } from '../../src/network/guarded-get.ts'
 import { httpUrlOf } from '../../src/network/http-multiaddr.ts'
 import type { Provider } from '../../src/network/network.ts'
 import { openPeerControl } from '../../src/peer/control-client.ts'
@@ -35,7 +35,14 @@ const addressOf = (url: string) => `/ip4/127.0.0.1/tcp/${new URL(url).port}/http
 const cidOf = async (bytes: Uint8Array) => CID.createV1(0x55, await sha256.digest(bytes))
 const strict = addressRules({ allowPrivate: false })
 const open = addressRules({ allowPrivate: true })
-const options = { maxBytes: 1000, signal: AbortSignal.timeout(10_000) }
+const options = { maxBytes: 1000, signal: new AbortController().signal }
+
+/** A network in which there are only the gateways that a session begins with. */
+const onlyGateways = (http: GuardedHttp) => ({
+  connect: async ({ addrs }: Provider) => gatewaySource(new URL(addrs[0] as string), http),
+  neighbours: () => [],
+  async *findProviders() {},
+})
 
 describe('an HTTP gateway', () => {
   it('that a delegated router names is asked for blocks, each checked, and left where they are wrong', async () => {
@@ -63,6 +70,16 @@ describe('an HTTP gateway', () => {
     await expect(session.get(missing)).rejects.toMatchObject({ code: 'ERROR_NOT_FETCHED' })
   })
 
+  it('that gives wrong blocks is left, and who asks for more is told so', async () => {
+    const url = await serve((_request, response) => response.end(randomBytes(10)))
+    const http = guardedHttp(open)
+    const cid = await cidOf(randomBytes(10))
+    await using session = await openSession(onlyGateways(http), cid, [{ id: url, addrs: [url] }])
+    for (let time = 0; time < 3; time++) await expect(session.get(cid)).rejects.toThrow(/one peer was asked; .+ hash/)
+    await expect(session.get(cid)).rejects.toThrow(`nobody is left to be asked; ${url} failed too often`)
+    http.close()
+  })
+
   it('is asked for no block that another one is giving, unless that one is slow', async () => {
     const blocks = await Promise.all(Array.from({ length: 200 }, async (_, n) => ({ cid: await cidOf(Buffer.from(`${n}`)), n })))
     const held = blocks[150]!.cid
@@ -78,13 +95,8 @@ describe('an HTTP gateway', () => {
       })
     const urls = [await gateway('one'), await gateway('two')]
     const http = guardedHttp(open)
-    const parts = {
-      connect: async ({ addrs }: Provider) => gatewaySource(new URL(addrs[0] as string), http),
-      neighbours: () => [],
-      async *findProviders() {},
-    }
     const origins = urls.map((url) => ({ id: url, addrs: [url] }))
-    await using session = await openSession(parts, blocks[0]!.cid, origins)
+    await using session = await openSession(onlyGateways(http), blocks[0]!.cid, origins)
     const left = [...blocks]
     const lane = async () => {
       for (let next = left.pop(); next; next = left.pop())
