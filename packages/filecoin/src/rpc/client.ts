@@ -39,6 +39,8 @@ export interface Rpc {
   /** The node that answered last. */
   readonly endpoint: RpcEndpoint
   readonly endpointCount: number
+  /** Each of the nodes, alone. */
+  readonly nodes: readonly Rpc[]
   /** Prefers the next node from now on, because what this one answered is not true or of no use. */
   passOver(): void
 }
@@ -64,6 +66,7 @@ export function openRpc({ endpoints, admit, ...options }: RpcOptions): Rpc {
   const ask = asker(options)
   const admitted = new Set<RpcEndpoint>()
   let preferred = 0
+  let nodes: Rpc[] | undefined
 
   async function askAdmitted(endpoint: RpcEndpoint, call: Call, signal?: AbortSignal): Promise<Answer> {
     try {
@@ -82,6 +85,10 @@ export function openRpc({ endpoints, admit, ...options }: RpcOptions): Rpc {
       return endpoints[preferred] as RpcEndpoint
     },
     endpointCount: endpoints.length,
+    get nodes() {
+      nodes ??= endpoints.map((endpoint) => openRpc({ endpoints: [endpoint], ...(admit && { admit }), ...options }))
+      return nodes
+    },
     passOver() {
       preferred = (preferred + 1) % endpoints.length
     },

@@ -11,6 +11,7 @@ import { CID } from 'multiformats/cid'
 import type { ChainSource } from '../../chain/source.ts'
 import type { Db } from '../../database/database.ts'
 import type { Facts } from '../../jobs/facts.ts'
+import { requireAgreement } from './agreement.ts'
 import { cidsOnChain, type Market, marketAt, readMarket } from './chain-state.ts'
 import type { KnownIds } from './known-ids.ts'
 import { provingRulesOf } from './proving.ts'
@@ -83,6 +84,9 @@ export async function lookAt(tipSet: TipSet, options: LookOptions): Promise<Look
   const { starting, ending } = turning(market.deals)
   const look = { database, network, get, stateRoot, epoch: tipSet.height, rules, seen: memory.seen, starting, ending }
   const sectors = await readSectors(look)
+  const turned = sectors.proving.filter(({ deal, standing }) => standing.proving !== deal.proving)
+  const changes = market.deals.length + market.twice.length + turned.length
+  if (changes > 0) await requireAgreement(rpc, tipSet, { signal })
   await writeNews(options, {
     before,
     head: headAt(network, tipSet, now),
@@ -94,8 +98,7 @@ export async function lookAt(tipSet: TipSet, options: LookOptions): Promise<Look
   })
   memory.seen = sectors.seen
   for (const { chainDealId } of market.deals) memory.known.add(chainDealId)
-  const turned = sectors.proving.filter(({ deal, standing }) => standing.proving !== deal.proving)
-  return { isBehind, reverted, changes: market.deals.length + market.twice.length + turned.length }
+  return { isBehind, reverted, changes }
 }
 
 /** The state before a tipset's own messages: what its blocks agree on, and every node has computed. */

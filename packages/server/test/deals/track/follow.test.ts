@@ -68,7 +68,7 @@ async function seen(): Promise<void> {
       const head = await test.database.kysely.selectFrom('chain_head').selectAll().executeTakeFirst()
       expect(head && Buffer.from(head.tip_set[0]!).equals(chain.head.cid.bytes)).toBe(true)
     },
-    { timeout: 15_000, interval: 20 },
+    { timeout: 25_000, interval: 20 },
   )
 }
 
@@ -407,6 +407,26 @@ describe('a node that', () => {
       expect(await history(id)).toEqual(['published'])
     },
   )
+
+  it('is on a fork of its own keeps anything from being believed that no two others agree about', async () => {
+    fault.is = 'is on a fork of its own'
+    urls.push(nodes.use(await chain.startNode()).url)
+    const { id, proposal } = await deliver()
+    follow()
+    await seen()
+    chain.publish(proposal)
+    chain.pass()
+    await vi.waitFor(
+      async () => expect((await findFollowStatus(test.database, network))?.trouble).toContain('do not agree about epoch 21'),
+      { timeout: 15_000 },
+    )
+    expect(await row(id)).toMatchObject({ state: 'delivered' })
+    await stop()
+    urls.push(nodes.use(await chain.startNode()).url)
+    follow()
+    await seen()
+    expect(await row(id)).toMatchObject({ state: 'published' })
+  })
 
   it('stands still is passed over for one that goes on', async () => {
     // Both have the same first block; one has nothing of the last quarter of an hour.

@@ -54,6 +54,7 @@ export type Fault =
   | 'is behind'
   | 'has gone back in time'
   | 'is on a fork that weighs less'
+  | 'is on a fork of its own'
 
 /** What each tipset of the chain adds to its weight. */
 const weightPerEpoch = 10n
@@ -194,6 +195,11 @@ export function openTestChain(client: Signer, genesisSeconds = Math.floor(Date.n
     return head
   }
 
+  /** Another block in place of one. */
+  function forkAt({ header }: TestTipSet): TestTipSet {
+    return addTipSet(tipSets[header.height - 1], header.height, state, { salt: 11 })
+  }
+
   function headShown(fault: Fault): TestTipSet | undefined {
     if (fault === 'is behind' || fault === 'has gone back in time') return tipSets.at(-3)
     if (fault === 'is on a fork that weighs less') return lighterFork()
@@ -252,6 +258,10 @@ export function openTestChain(client: Signer, genesisSeconds = Math.floor(Date.n
             const found = known.get((params[0] as { '/': string }[])[0]!['/'])
             const hasGone = fault.is === 'has gone back in time' && tipSets.slice(-2).includes(found as TestTipSet)
             return one(hasGone ? undefined : found)
+          }
+          case 'ChainGetTipSetByHeight': {
+            const found = tipSets.find(({ header }) => header.height === params[0])
+            return one(fault.is === 'is on a fork of its own' ? found && forkAt(found) : found)
           }
           case 'ChainReadObj': {
             const bytes = blocks.get((params[0] as { '/': string })['/'])
