@@ -1,8 +1,8 @@
 import { dateOf, type EpochClock } from '../epoch.ts'
 import type { TipSet } from './tip-set.ts'
 
-/** A block may be told of a little before its time: clocks differ. */
-const driftMs = 5_000
+/** Clocks differ, ours too: what is further ahead than this nobody can have made. */
+const driftMs = 60_000
 /** Of our devnets epochs may be shorter than a second, and times of blocks are whole ones. */
 const roundingSeconds = 1
 
