@@ -347,7 +347,7 @@ describe('notices of a node', () => {
     }
     const listening = Promise.all([listen(silent.url), listen(refusing.url), listen('http://127.0.0.1:1/')])
     await expect
-      .poll(() => troubles.toSorted().map((text) => text.replace(/.* ended: /, '')))
+      .poll(() => troubles.toSorted().map((text) => text.replace(/.* ended: /, '')), { timeout: 10_000 })
       .toEqual(expect.arrayContaining(['it cannot be reached', 'silent for 100 ms', 'the node refuses it']))
     stop.abort()
     await listening
