@@ -1,10 +1,8 @@
 // Run by `bench aggregates` as a process of its own, so that its memory is that of the steps: plans, builds and validates everything that waits in
 // DATA_DIR, and prints the milliseconds of each step as JSON.
 import pino from 'pino'
-import { buildAggregate } from '../packages/server/src/aggregates/build-aggregate.ts'
 import { planAggregates } from '../packages/server/src/aggregates/plan-aggregates.ts'
 import { packingRules } from '../packages/server/src/aggregates/rules.ts'
-import { validateAggregate } from '../packages/server/src/aggregates/validate-aggregate.ts'
 import { parseConfig } from '../packages/server/src/config.ts'
 import { openService } from '../packages/server/src/service.ts'
 
@@ -23,10 +21,10 @@ process.stdout.write('ready\n')
 
 const planMs = await timed(() => planAggregates({ ...service, rules }))
 const buildMs = await timed(async () => {
-  for (const aggregateId of await idsIn('building')) await buildAggregate(service, { aggregateId })
+  for (const aggregateId of await idsIn('building')) await service.aggregateSteps.build({ aggregateId })
 })
 const validateMs = await timed(async () => {
-  for (const aggregateId of await idsIn('validating')) await validateAggregate(service, { aggregateId })
+  for (const aggregateId of await idsIn('validating')) await service.aggregateSteps.validate({ aggregateId })
 })
 const built = await service.database.kysely.selectFrom('aggregate').selectAll().where('state', '=', 'built').execute()
 const items = built.reduce((sum, aggregate) => sum + aggregate.items, 0)

@@ -4,6 +4,7 @@ import * as Digest from 'multiformats/hashes/digest'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ContentError } from '../src/errors.ts'
 import { cidOf, rawCid } from '../src/hash/cid.ts'
+import { compactText } from '../src/hash/cid-text.ts'
 import { sha256 } from '../src/hash/sha256.ts'
 import { verifyBlock } from '../src/hash/verify.ts'
 
@@ -137,4 +138,14 @@ describe('without the crypto of Node', () => {
       }
     }
   })
+})
+
+test('the compact text of a CID is its text, whatever its version and length', () => {
+  for (let length = 0; length < 130; length++) {
+    const digest = Uint8Array.from({ length }, (_, index) => (index * 151 + length * 7) & 255)
+    const cid = CID.createV1(length % 2 === 0 ? 0x55 : 0x0129, Digest.create(length === 32 ? 0x12 : 0, digest))
+    expect(compactText(cid)).toBe(cid.toString())
+  }
+  const old = CID.createV0(Digest.create(0x12, new Uint8Array(32).fill(9)))
+  expect(compactText(old)).toBe(old.toString())
 })

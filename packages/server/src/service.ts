@@ -5,6 +5,8 @@ import { authenticator } from './accounts/authenticate.ts'
 import type { KeyTokens } from './accounts/key-token.ts'
 import { keyTokens } from './accounts/key-token.ts'
 import { deriveSecret, loadKeySecret } from './accounts/secret.ts'
+import type { AggregateSteps } from './aggregates/steps.ts'
+import { stepsAside } from './aggregates/steps-aside.ts'
 import type { BlobStore } from './blobs/blobs.ts'
 import { openBlobs } from './blobs/open.ts'
 import type { Blocks } from './blocks/blocks.ts'
@@ -58,6 +60,8 @@ export interface Service extends AsyncDisposable {
   /** Without a configured mail server there is none. */
   mail: Mail | undefined
   facts: Facts
+  /** Builds and validates aggregates. */
+  aggregateSteps: AggregateSteps
   /** What the peer and the other processes know each other by. */
   peerToken: string
   /** Asks the IPFS network, through the peer. */
@@ -132,12 +136,14 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   )
   await migrate(database.pool, { logger: log })
   await migrateJobs(database)
-  const blobs = opening.adopt(await openBlobs(blobsConfig(config), { logger: log }), (store) => store.close())
+  const blobsAt = blobsConfig(config)
+  const blobs = opening.adopt(await openBlobs(blobsAt, { logger: log }), (store) => store.close())
   const keySecret = await loadKeySecret(config.KEY_SECRET, config.DATA_DIR)
   const tokens = keyTokens(keySecret)
   const mail = opening.adopt(mailOf(config), (open) => open?.close())
   const peerToken = Buffer.from(deriveSecret(keySecret, 'peer-control')).toString('base64url')
   const blocks = openBlocks({ database, blobs })
+  const recordsFacts = facts(pipeline)
   const pinBackends = openPinBackends({ config, database, blobs, blocks, peerAddresses: () => listPeerAddresses(database) })
   for (const backend of pinBackends) opening.use(backend)
   if (mode === 'server') await registerBackends(database, config.PIN_BACKENDS)
@@ -157,7 +163,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     signInSecret: deriveSecret(keySecret, 'sign-in'),
     pieceLinkSecret: deriveSecret(keySecret, 'piece-link'),
     mail,
-    facts: facts(pipeline),
+    facts: recordsFacts,
+    aggregateSteps: stepsAside({ database, databaseUrl: located.url, blobs, blobsAt, facts: recordsFacts, log }),
     peerToken,
     peerControl: openPeerControl({ database, token: peerToken }),
     chain,

@@ -22,10 +22,27 @@ export function findCid(text: string): CID | undefined {
   }
 }
 
+const base32Letters = Uint8Array.from('abcdefghijklmnopqrstuvwxyz234567', (letter) => letter.charCodeAt(0))
+const base32Prefix = 'b'.charCodeAt(0)
+
 /**
  * The text of a CID, in one piece. `toString` puts it together letter by letter, a chain of 59 strings until somebody makes one of it: 2 kB instead of
- * 80 bytes. For texts that are kept by the thousand.
+ * 80 bytes, and ten times the time. For texts that are made or kept by the thousand.
  */
 export function compactText(cid: CID): string {
-  return JSON.parse(JSON.stringify(cid.toString()))
+  if (cid.version === 0) return JSON.parse(JSON.stringify(cid.toString()))
+  const { bytes } = cid
+  const letters = new Uint8Array(1 + Math.ceil((bytes.length * 8) / 5))
+  letters[0] = base32Prefix
+  let at = 1
+  let bits = 0
+  let waiting = 0
+  for (let index = 0; index < bytes.length; index++) {
+    waiting = (waiting << 8) | bytes[index]!
+    for (bits += 8; bits >= 5; bits -= 5) letters[at++] = base32Letters[(waiting >>> (bits - 5)) & 31]!
+    waiting &= 31
+  }
+  if (bits > 0) letters[at] = base32Letters[(waiting << (5 - bits)) & 31]!
+  // Spreading takes six times as long.
+  return String.fromCharCode.apply(null, letters as unknown as number[])
 }

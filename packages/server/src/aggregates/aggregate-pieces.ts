@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
-import type { BlobStore } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
 import type { PieceFile, PieceSource } from '../pieces/pieces.ts'
 import { openRecipe } from './open-recipe.ts'
+import type { ShardReads } from './recipe-reader.ts'
 
 interface BuiltRow {
   id: number
@@ -13,7 +13,7 @@ interface BuiltRow {
 }
 
 /** Aggregates as pieces that can be downloaded: those that were found to be what they should be, and no other. */
-export function aggregatePieces(components: { database: Db; blobs: Pick<BlobStore, 'read'> }): PieceSource {
+export function aggregatePieces(components: { database: Db; blobs: ShardReads }): PieceSource {
   return {
     async findByRoot(root): Promise<PieceFile | undefined> {
       const row = await findBuilt(components.database, root)

@@ -1,8 +1,8 @@
+import { multihashSet } from '@keepsake/content/aggregate/multihash-set.ts'
 import { compactText } from '@keepsake/content/hash/cid-text.ts'
 import type { Piece } from '@keepsake/content/piece/piece.ts'
 import type { BlobStore, StagedBlob } from '../blobs/blobs.ts'
 import { keepShard } from '../blocks/content.ts'
-import { digestKey } from '../blocks/shard-writer.ts'
 import type { Database, Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { JobLog } from '../jobs/worker.ts'
@@ -26,6 +26,8 @@ export interface BuildComponents {
   blobs: BlobStore
   facts: Facts
   log: Pick<JobLog, 'info' | 'warn' | 'error'>
+  /** Threads that compute the piece; one a processor when left out, none for 0. */
+  commPThreads?: number | undefined
 }
 
 /**
@@ -70,7 +72,12 @@ async function buildOnce(
   await using staged = await blobs.stage()
   try {
     const layOut = aggregate.layout === 'segments' ? buildSegments : buildUnixfs
-    await save(components, aggregate, await layOut({ entries, reader, staged, signal }), staged)
+    await save(
+      components,
+      aggregate,
+      await layOut({ entries, reader, staged, signal, commPThreads: components.commPThreads }),
+      staged,
+    )
     return true
   } catch (error) {
     if (!(error instanceof ItemError)) throw error
@@ -82,21 +89,20 @@ async function buildOnce(
 async function save(
   { database, facts, log }: BuildComponents,
   aggregate: AggregateToBuild,
-  { root, piece, recipe, generated, placements }: LaidOut,
+  { root, piece, recipe, generated, items, placements }: LaidOut,
   staged: StagedBlob,
 ): Promise<void> {
   requireSamePiece(aggregate, piece)
-  const shards = shardsIn(recipe)
   await database.kysely.transaction().execute(async (kysely) => {
     const db = { kysely }
     if (generated) await keepShard(db, generated, staged)
-    const here = await holdShards(db, aggregate.id, shards)
-    if (here < shards.length) throw new BadAggregateError(`${shards.length - here} of its shards have been deleted meanwhile.`)
+    const absent = await holdShards(db, aggregate.id, shardsIn(recipe))
+    if (absent > 0) throw new BadAggregateError(`${absent} of its shards have been deleted meanwhile.`)
     await replaceRecipe(db, aggregate.id, recipe)
     if (await saveBuilt(db, aggregate.id, { root, piece, placements }))
       await facts.record(db, 'piece:computed', { aggregateId: aggregate.id })
   })
-  log.info({ aggregateId: aggregate.id, items: placements.length, sizeBytes: piece.payloadBytes }, 'aggregate built')
+  log.info({ aggregateId: aggregate.id, items, sizeBytes: piece.payloadBytes }, 'aggregate built')
 }
 
 /** What has been told to others, as a deal or a proof, must not change. */
@@ -108,16 +114,12 @@ function requireSamePiece({ pieceRoot, sizeBytes }: AggregateToBuild, piece: Pie
 }
 
 /** The shards a recipe reads from, each once, as CIDs in binary. */
-function shardsIn(recipe: LaidOut['recipe']): Uint8Array[] {
-  const shards = new Map<string, Uint8Array>()
+function* shardsIn(recipe: LaidOut['recipe']): Generator<Uint8Array> {
+  const seen = multihashSet()
   for (const row of recipe) {
-    for (const { part } of decodeRow(row)) {
-      if (part.kind !== 'shard') continue
-      const name = digestKey(part.shard.multihash.bytes)
-      if (!shards.has(name)) shards.set(name, part.shard.bytes)
-    }
+    for (const { part } of decodeRow(row))
+      if (part.kind === 'shard' && seen.add(part.shard.multihash.bytes)) yield part.shard.bytes
   }
-  return [...shards.values()]
 }
 
 /** Looks at all items from the first bad one on, so that ten thousand damaged ones are not found one by one. */

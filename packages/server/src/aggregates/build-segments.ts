@@ -38,6 +38,7 @@ export const buildSegments: Layouter = async (input) => {
     piece: layout.piece,
     recipe: recipe.end(),
     generated: undefined,
+    items: layout.entries.length,
     placements: layout.entries.map(
       ({ shard, offset, payloadBytes }): Placement => ({
         cid: shard.bytes,
@@ -53,10 +54,10 @@ async function* sectionByOne(...args: Parameters<typeof itemSections>) {
   for await (const batch of itemSections(...args)) yield* batch
 }
 
-async function segmentOf({ entries, reader, signal }: LayoutInput, index: number): Promise<ItemSegment> {
+async function segmentOf({ entries, reader, signal, commPThreads }: LayoutInput, index: number): Promise<ItemSegment> {
   const entry = entries[index] as LayoutInput['entries'][number]
   const channel = byteChannel()
-  const computing = commPOfStream(channel, { signal })
+  const computing = commPOfStream(channel, { signal, threads: commPThreads })
   computing.catch(() => {})
   try {
     const parts: RecipePart[] = [{ kind: 'bytes', bytes: encodeCarHeader([entry.cid]) }]

@@ -17,10 +17,12 @@ export interface AggregateToBuild {
   root: Uint8Array | null
 }
 
-/** There may be hundreds of thousands, so each is as small as it can be: its CID is decoded when it is asked for. */
+/** There may be hundreds of thousands, so each is as small as it can be: CIDs lie side by side, and are decoded when they are asked for. */
 export class Entry {
   readonly contentId: number | null
-  readonly cidBytes: Uint8Array
+  readonly #cids: Uint8Array
+  readonly #cidFrom: number
+  readonly #cidEnd: number
   readonly part: number
   readonly parts: number
   readonly firstBlock: number
@@ -31,9 +33,11 @@ export class Entry {
   readonly byteOffset: number | null
   readonly byteLength: number | null
 
-  constructor(row: EntryRow) {
+  constructor(row: EntryRow, cids: CidSlab) {
     this.contentId = row.contentId
-    this.cidBytes = row.cid
+    this.#cidFrom = cids.add(row.cid)
+    this.#cidEnd = this.#cidFrom + row.cid.length
+    this.#cids = cids.bytes
     this.part = row.part
     this.parts = row.parts
     this.firstBlock = row.firstBlock
@@ -49,9 +53,32 @@ export class Entry {
     return CID.decode(this.cidBytes)
   }
 
+  get cidBytes(): Uint8Array {
+    return this.#cids.subarray(this.#cidFrom, this.#cidEnd)
+  }
+
   /** Blocks of the walk from its root that belong to it; undefined for all. */
   get range(): { first: number; end: number | undefined } | undefined {
     return this.parts > 1 ? { first: this.firstBlock, end: this.endBlock ?? undefined } : undefined
+  }
+}
+
+const slabBytes = 64 * 1024
+
+/** Where CIDs are kept; `bytes` is another array when the last is full. */
+class CidSlab {
+  bytes = new Uint8Array(slabBytes)
+  #filled = 0
+
+  /** Gives where in `bytes` it begins. */
+  add(cid: Uint8Array): number {
+    if (this.#filled + cid.length > this.bytes.length) {
+      this.bytes = new Uint8Array(Math.max(slabBytes, cid.length))
+      this.#filled = 0
+    }
+    this.bytes.set(cid, this.#filled)
+    this.#filled += cid.length
+    return this.#filled - cid.length
   }
 }
 
@@ -70,7 +97,8 @@ export async function listEntries({ kysely }: Db, aggregateId: number): Promise<
     select content_id as "contentId", cid, part, parts, first_block as "firstBlock", end_block as "endBlock", dag_bytes as "dagBytes",
       dag_blocks as "dagBlocks", path_indexes as links, byte_offset as "byteOffset", byte_length as "byteLength"
     from aggregate_entry where aggregate_id = ${aggregateId}`.execute(kysely)
-  return rows.map((row) => new Entry(row))
+  const cids = new CidSlab()
+  return rows.map((row) => new Entry(row, cids))
 }
 
 /** Tells of keys in the blob store whether they are of shards that are kept for an aggregate. */
@@ -118,7 +146,7 @@ export interface Placement {
 export interface BuiltAggregate {
   root: CID | undefined
   piece: Piece
-  placements: readonly Placement[]
+  placements: Iterable<Placement>
 }
 
 const rowsAtOnce = 10_000
@@ -130,8 +158,7 @@ export async function saveBuilt({ kysely }: Db, aggregateId: number, built: Buil
       piece_root = ${built.piece.root}, piece_height = ${built.piece.height}, reason = null, changed_at = clock_timestamp()
     where id = ${aggregateId} and state = 'building'`.execute(kysely)
   if (numAffectedRows !== 1n) return false
-  for (let at = 0; at < built.placements.length; at += rowsAtOnce) {
-    const some = built.placements.slice(at, at + rowsAtOnce)
+  for (const some of batched(built.placements)) {
     await sql`
       update aggregate_entry e set path_indexes = case when given.a is null then null else array[given.a, given.b, given.c] end,
         byte_offset = given.byte_offset, byte_length = given.byte_length
@@ -144,17 +171,32 @@ export async function saveBuilt({ kysely }: Db, aggregateId: number, built: Buil
   return true
 }
 
-/** Has exactly these shards kept for an aggregate. Gives how many of them are here: one may have been collected, which must fail the building. */
-export async function holdShards({ kysely }: Db, aggregateId: number, shards: readonly Uint8Array[]): Promise<number> {
-  const cids = sql`${shards}::bytea[]`
-  const { rows } = await sql<{ id: number }>`select id from shard where cid = any(${cids}) order by id for key share`.execute(
+/** Has exactly these shards kept for an aggregate. Gives how many of them are not here: one may have been collected, which must fail the building. */
+export async function holdShards({ kysely }: Db, aggregateId: number, shards: Iterable<Uint8Array>): Promise<number> {
+  const ids: number[] = []
+  let absent = 0
+  for (const some of batched(shards)) {
+    const { rows } = await sql<{ id: number }>`
+      select id from shard where cid = any(${some}::bytea[]) order by id for key share`.execute(kysely)
+    for (const { id } of rows) ids.push(id)
+    absent += some.length - rows.length
+  }
+  await sql`delete from aggregate_shard where aggregate_id = ${aggregateId} and shard_id <> all (${ids}::bigint[])`.execute(
     kysely,
   )
-  const ids = sql`${rows.map(({ id }) => id)}::bigint[]`
-  await sql`delete from aggregate_shard where aggregate_id = ${aggregateId} and shard_id <> all (${ids})`.execute(kysely)
-  await sql`insert into aggregate_shard (aggregate_id, shard_id) select ${aggregateId}::bigint, id from unnest(${ids}) as s (id)
+  await sql`insert into aggregate_shard (aggregate_id, shard_id) select ${aggregateId}::bigint, id from unnest(${ids}::bigint[]) as s (id)
     on conflict do nothing`.execute(kysely)
-  return rows.length
+  return absent
+}
+
+function* batched<T>(items: Iterable<T>): Generator<T[]> {
+  let batch: T[] = []
+  for (const item of items) {
+    if (batch.push(item) < rowsAtOnce) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
 }
 
 /** Notes that building or validating failed, and when it is tried again: the time doubles each time. Gives that time. */

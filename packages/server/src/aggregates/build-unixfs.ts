@@ -7,14 +7,15 @@ import { decodeCar } from '@keepsake/content/car/decode.ts'
 import { carCid } from '@keepsake/content/car/encode.ts'
 import { CID } from 'multiformats/cid'
 import type { StagedBlob } from '../blobs/blobs.ts'
-import type { WrittenShard } from '../blocks/shard-writer.ts'
+import type { EntryColumns } from '../blocks/entry-columns.ts'
+import { entryColumns } from '../blocks/entry-columns.ts'
 import { digestKey, hashedAppender } from '../blocks/shard-writer.ts'
 import type { Entry, Placement } from './build-store.ts'
 import type { ByteChannel } from './byte-channel.ts'
 import { byteChannel } from './byte-channel.ts'
 import type { ItemSection } from './item-sections.ts'
 import { itemSections } from './item-sections.ts'
-import type { LaidOut, Layouter, LayoutInput } from './layouter.ts'
+import type { GeneratedShard, LaidOut, Layouter, LayoutInput } from './layouter.ts'
 import { recipeWriter } from './recipe-codec.ts'
 
 /** A block of the directory is a link for each of up to 16,384 names at most. */
@@ -26,7 +27,7 @@ const maxGeneratedBlockBytes = 4 * 1024 * 1024
  */
 export const buildUnixfs: Layouter = async (input) => {
   const channel = byteChannel()
-  const computing = commPOfStream(channel, { signal: input.signal })
+  const computing = commPOfStream(channel, { signal: input.signal, threads: input.commPThreads })
   computing.catch(() => {})
   try {
     const laidOut = await layOut(input, channel)
@@ -47,15 +48,14 @@ async function layOut(
   const recipe = recipeWriter()
   const places = rootPlaces(rows)
   const out = hashedAppender(staged)
-  let generated: WrittenShard | undefined
+  let generated: GeneratedShard | undefined
   let sections: SectionsInOrder | undefined
 
   /** Called for the first entry, when all that is generated has been handed out. */
   const begin = async (): Promise<SectionsInOrder> => {
     generated = await finishGenerated(out, staged)
     recipe.add({ kind: 'shard', shard: generated.cid, offset: 0, length: generated.sizeBytes })
-    const known = generated.entries.map(({ multihash }) => multihash)
-    return sectionsInOrder(itemSections(reader, rows, { known, signal }))
+    return sectionsInOrder(itemSections(reader, rows, { known: multihashesOf(generated), signal }))
   }
   let entryIndex = 0
   /** Asked for each entry once, in their order, which is that of the rows. */
@@ -91,15 +91,24 @@ async function layOut(
     root: layout.root,
     recipe: recipe.end(),
     generated,
-    placements: layout.entries.map(
-      ({ links }, index): Placement => ({
-        cid: (rows[index] as Entry).cidBytes,
-        links,
-        byteOffset: places.find((rows[index] as Entry).cid),
-        byteLength: undefined,
-      }),
-    ),
+    items: rows.length,
+    placements: placementsOf(rows, layout.entries, places),
   }
+}
+
+/** Of each entry, in the order both have. */
+function* placementsOf(
+  rows: readonly Entry[],
+  entries: readonly DagEntry[],
+  places: ReturnType<typeof rootPlaces>,
+): Generator<Placement> {
+  for (const [index, { cid, cidBytes }] of rows.entries()) {
+    yield { cid: cidBytes, links: (entries[index] as DagEntry).links, byteOffset: places.find(cid), byteLength: undefined }
+  }
+}
+
+function* multihashesOf({ entries }: GeneratedShard): Generator<Uint8Array> {
+  for (const { multihash } of entries) yield multihash
 }
 
 function* itemsOf(rows: readonly Entry[]) {
@@ -121,16 +130,16 @@ function rootPlaces(rows: readonly Entry[]) {
   }
 }
 
-async function finishGenerated(out: ReturnType<typeof hashedAppender>, staged: StagedBlob): Promise<WrittenShard> {
+async function finishGenerated(out: ReturnType<typeof hashedAppender>, staged: StagedBlob): Promise<GeneratedShard> {
   const digest = await out.finish()
   return { cid: carCid(digest), sizeBytes: out.totalBytes, entries: await indexOfGenerated(staged) }
 }
 
 /** What lies where in the shard that was just written: read back, for it is large where there are many items. */
-async function indexOfGenerated(staged: StagedBlob): Promise<WrittenShard['entries']> {
-  const entries: WrittenShard['entries'] = []
+async function indexOfGenerated(staged: StagedBlob): Promise<EntryColumns> {
+  const entries = entryColumns()
   await using car = await decodeCar(createReadStream(staged.path), { maxBlockBytes: maxGeneratedBlockBytes })
-  for await (const { cid, offset, length } of car.blocks) entries.push({ multihash: cid.multihash.bytes.slice(), offset, length })
+  for await (const { cid, offset, length } of car.blocks) entries.add({ multihash: cid.multihash.bytes, offset, length })
   return entries
 }
 

@@ -1,4 +1,7 @@
-/** Bytes that one pushes and another pulls; who pushes is kept waiting while more than a few are on the way. */
+/**
+ * Bytes that one pushes and another pulls; who pushes is kept waiting while more than a few are on the way. What was pulled is good until the next is
+ * asked for.
+ */
 export interface ByteChannel extends AsyncIterable<Uint8Array> {
   /** Resolves when more may be pushed. The bytes must not change after. */
   push(bytes: Uint8Array): Promise<void> | undefined
@@ -14,7 +17,15 @@ const maxWaitingBytes = 8 * 1024 * 1024
 export function byteChannel(): ByteChannel {
   const waiting: Uint8Array[] = []
   let waitingBytes = 0
-  let gathered = new Uint8Array(chunkBytes)
+  const mine = new Set<ArrayBufferLike>()
+  const idle: Uint8Array[] = []
+  /** Used again and again: hundreds of megabytes of them would go by between two collections of garbage. */
+  const take = (): Uint8Array => {
+    const bytes = idle.pop() ?? new Uint8Array(chunkBytes)
+    mine.add(bytes.buffer)
+    return bytes
+  }
+  let gathered = take()
   let filled = 0
   let ended = false
   let failure: { error: unknown } | undefined
@@ -29,7 +40,7 @@ export function byteChannel(): ByteChannel {
   const flush = () => {
     if (filled === 0) return
     enqueue(gathered.subarray(0, filled))
-    gathered = new Uint8Array(chunkBytes)
+    gathered = take()
     filled = 0
   }
   return {
@@ -66,6 +77,7 @@ export function byteChannel(): ByteChannel {
               roomMade = Promise.withResolvers()
             }
             yield bytes
+            if (mine.has(bytes.buffer)) idle.push(new Uint8Array(bytes.buffer))
           } else if (ended) return
           else {
             await cameIn.promise

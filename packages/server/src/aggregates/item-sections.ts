@@ -59,7 +59,7 @@ export async function* itemSections(
   const written = multihashSet()
   for (const multihash of known) written.add(multihash)
   /** Nodes that are there with everything below them. */
-  const covered = new Set<string>()
+  const covered = setsByCodec()
   for (let at = 0; at < items.length; ) {
     const item = items[at] as ItemToPack
     if (item.range) {
@@ -73,6 +73,22 @@ export async function* itemSections(
   }
 }
 
+/** CIDs that were met: which links a block has depends on its codec. */
+function setsByCodec() {
+  const sets = new Map<number, ReturnType<typeof multihashSet>>()
+  return {
+    /** Whether it is new here. */
+    add({ code, multihash }: CID): boolean {
+      let met = sets.get(code)
+      if (!met) {
+        met = multihashSet()
+        sets.set(code, met)
+      }
+      return met.add(multihash.bytes)
+    },
+  }
+}
+
 interface Context {
   written: ReturnType<typeof multihashSet>
   signal: AbortSignal | undefined
@@ -82,14 +98,13 @@ async function* wholeDags(
   reader: SectionReader,
   items: readonly ItemToPack[],
   base: number,
-  { written, covered, signal }: Context & { covered: Set<string> },
+  { written, covered, signal }: Context & { covered: ReturnType<typeof setsByCodec> },
 ): AsyncGenerator<ItemSection[], void> {
   let walking = base
   const enter = (cid: CID, rootIndex: number, isLeaf: boolean): boolean => {
     walking = base + rootIndex
     if (isLeaf) return written.add(cid.multihash.bytes)
-    const before = covered.size
-    return covered.add(digestKey(cid.multihash.bytes) + cid.code).size > before
+    return covered.add(cid)
   }
   const walk = walkDags(
     reader,
@@ -119,8 +134,8 @@ export async function* blocksOfPart(
   { first, end }: { first: number; end: number | undefined },
   signal?: AbortSignal,
 ): AsyncGenerator<WalkedBlock[], void> {
-  const seen = new Set<string>()
-  const enter = (cid: CID): boolean => seen.size < seen.add(digestKey(cid.multihash.bytes) + cid.code).size
+  const seen = setsByCodec()
+  const enter = (cid: CID): boolean => seen.add(cid)
   let index = 0
   for await (const blocks of walkDags(reader, [root], { enter, signal })) {
     const own: WalkedBlock[] = []

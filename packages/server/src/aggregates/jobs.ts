@@ -7,12 +7,11 @@ import type { Facts } from '../jobs/facts.ts'
 import type { JobHandlers, JobLog } from '../jobs/worker.ts'
 import { BadAggregateError } from './bad-aggregate-error.ts'
 import type { BuildComponents } from './build-aggregate.ts'
-import { buildAggregate } from './build-aggregate.ts'
 import { markFailed } from './build-store.ts'
 import { planAggregates } from './plan-aggregates.ts'
 import { packingRules } from './rules.ts'
+import type { AggregateSteps } from './steps.ts'
 import { nextRetry } from './store.ts'
-import { validateAggregate } from './validate-aggregate.ts'
 
 interface Components {
   config: Config
@@ -20,6 +19,7 @@ interface Components {
   blobs: BlobStore
   facts: Facts
   log: JobLog
+  aggregateSteps: AggregateSteps
 }
 
 /** Until a failed aggregate is built again: doubled each time. */
@@ -69,7 +69,8 @@ export function aggregateJobs(
     'plan-aggregates': async (_payload, signal) => {
       if (rules) await planAggregates({ ...components, rules }, signal)
     },
-    'build-aggregate': (payload, signal) => step(payload, signal, (about) => buildAggregate(components, about, signal)),
-    'validate-aggregate': (payload, signal) => step(payload, signal, (about) => validateAggregate(components, about, { signal })),
+    'build-aggregate': (payload, signal) => step(payload, signal, (about) => components.aggregateSteps.build(about, signal)),
+    'validate-aggregate': (payload, signal) =>
+      step(payload, signal, (about) => components.aggregateSteps.validate(about, { signal })),
   }
 }

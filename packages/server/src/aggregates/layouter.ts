@@ -1,7 +1,7 @@
 import type { Piece } from '@keepsake/content/piece/piece.ts'
 import type { CID } from 'multiformats/cid'
 import type { StagedBlob } from '../blobs/blobs.ts'
-import type { WrittenShard } from '../blocks/shard-writer.ts'
+import type { BlockEntry } from '../blocks/shard-writer.ts'
 import type { Entry, Placement } from './build-store.ts'
 import type { RecipeRow } from './recipe-codec.ts'
 import type { SectionReader } from './section-reader.ts'
@@ -13,6 +13,14 @@ export interface LayoutInput {
   /** For what is generated and large; without a name yet. */
   staged: StagedBlob
   signal: AbortSignal | undefined
+  /** Threads that compute pieces, as `commPOfStream` takes it. */
+  commPThreads: number | undefined
+}
+
+export interface GeneratedShard {
+  cid: CID
+  sizeBytes: number
+  entries: Iterable<BlockEntry>
 }
 
 export interface LaidOut {
@@ -20,8 +28,10 @@ export interface LaidOut {
   piece: Piece
   recipe: RecipeRow[]
   /** The shard that was written to `staged`, where there is one. */
-  generated: WrittenShard | undefined
-  placements: readonly Placement[]
+  generated: GeneratedShard | undefined
+  items: number
+  /** Made as they are walked through, for there may be a hundred thousand. */
+  placements: Iterable<Placement>
 }
 
 /** Puts items together in one of the layouts, verifying every block on the way. The same items always give the same bytes. @throws ItemError */

@@ -1,8 +1,7 @@
 import { partBytes, type RecipePart } from '@keepsake/content/aggregate/recipe.ts'
-import type { BlobStore } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
 import { decodeRow } from './recipe-codec.ts'
-import type { PlacedParts, RecipeReader, RecipeSource } from './recipe-reader.ts'
+import type { PlacedParts, RecipeReader, RecipeSource, ShardReads } from './recipe-reader.ts'
 import { recipeReader } from './recipe-reader.ts'
 import { readRecipeRows } from './recipe-store.ts'
 
@@ -14,7 +13,7 @@ const mostParts = 4096
 
 /** The bytes of an aggregate, by the recipe in the database. */
 export function openRecipe(
-  { database, blobs }: { database: Db; blobs: Pick<BlobStore, 'read'> },
+  { database, blobs }: { database: Db; blobs: ShardReads },
   aggregate: { id: number; sizeBytes: number },
 ): RecipeReader {
   return recipeReader(blobs, recipeSource(database, aggregate))

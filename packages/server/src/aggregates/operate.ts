@@ -4,14 +4,17 @@ import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { BuildComponents } from './build-aggregate.ts'
-import { buildAggregate } from './build-aggregate.ts'
 import { findToBuild } from './build-store.ts'
 import { closeNow } from './close-aggregates.ts'
 import { noteFailure } from './jobs.ts'
 import { planAggregates } from './plan-aggregates.ts'
 import type { PackingRules } from './rules.ts'
+import type { AggregateSteps } from './steps.ts'
 import { listCollecting } from './store.ts'
-import { validateAggregate } from './validate-aggregate.ts'
+
+interface Components extends BuildComponents {
+  aggregateSteps: AggregateSteps
+}
 
 interface Options {
   signal?: AbortSignal | undefined
@@ -56,7 +59,7 @@ export async function retryNow({ database, facts }: { database: Db; facts: Facts
  *
  * @throws KeepsakeError `NOT_FOUND`; `CONFLICT` with the reason when it fails
  */
-export async function finishNow(components: BuildComponents, aggregateId: number, options: Options = {}): Promise<void> {
+export async function finishNow(components: Components, aggregateId: number, options: Options = {}): Promise<void> {
   const { signal, onStep, onProgress } = options
   if (!(await findToBuild(components.database, aggregateId)))
     throw new KeepsakeError('NOT_FOUND', `There is no aggregate ${aggregateId}.`)
@@ -74,8 +77,8 @@ export async function finishNow(components: BuildComponents, aggregateId: number
     }
     onStep?.(aggregate.state, aggregateId)
     try {
-      if (aggregate.state === 'building') await buildAggregate(components, { aggregateId }, signal)
-      else await validateAggregate(components, { aggregateId }, { signal, onProgress })
+      if (aggregate.state === 'building') await components.aggregateSteps.build({ aggregateId }, signal)
+      else await components.aggregateSteps.validate({ aggregateId }, { signal, onProgress })
     } catch (error) {
       signal?.throwIfAborted()
       await noteFailure(components, aggregateId, error)
@@ -92,7 +95,7 @@ async function reasonOf({ kysely }: Db, aggregateId: number): Promise<string> {
 }
 
 /** Validates what has been built once more. What is wrong is noted in its row, and thrown. @throws KeepsakeError `NOT_FOUND`, `CONFLICT` */
-export async function validateAgain(components: BuildComponents, aggregateId: number, options: Options = {}): Promise<void> {
+export async function validateAgain(components: Components, aggregateId: number, options: Options = {}): Promise<void> {
   const aggregate = await findToBuild(components.database, aggregateId)
   if (!aggregate) throw new KeepsakeError('NOT_FOUND', `There is no aggregate ${aggregateId}.`)
   if (aggregate.state !== 'built' && aggregate.state !== 'validating')
@@ -102,8 +105,7 @@ export async function validateAgain(components: BuildComponents, aggregateId: nu
     )
   options.onStep?.('validating', aggregateId)
   try {
-    const done = await validateAggregate(
-      components,
+    const done = await components.aggregateSteps.validate(
       { aggregateId },
       { again: true, signal: options.signal, onProgress: options.onProgress },
     )

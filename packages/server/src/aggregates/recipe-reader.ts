@@ -1,5 +1,6 @@
 import { partBytes, type Recipe, type RecipePart } from '@keepsake/content/aggregate/recipe.ts'
 import type { AbortOptions } from '@keepsake/content/block.ts'
+import { compactText } from '@keepsake/content/hash/cid-text.ts'
 import { BlobNotFoundError, BlobRangeError, type BlobStore } from '../blobs/blobs.ts'
 import { KeepsakeError } from '../errors.ts'
 
@@ -29,13 +30,21 @@ export interface RecipeReader {
   stream(offset: number, length: number, options?: AbortOptions): AsyncGenerator<Uint8Array, void>
 }
 
+/** Where a recipe's shards are read from. */
+export type ShardReads = Pick<BlobStore, 'read' | 'readMany'>
+
 /** What is read at once; also the largest chunk that comes out. */
 const maxChunkBytes = 1024 * 1024
-/** Read ahead, by number and by size: small uploads lie each in a file of its own, and opening those one by one would take most of the time. */
+/** Parts up to this size are read together: small uploads lie each in a file of its own. */
+const smallPartBytes = 64 * 1024
+/** So many of them, at first few, since whoever waits for the first byte waits for all of the first. */
+const firstPartsTogether = 8
+const mostPartsTogether = 256
+/** Read ahead, by number of reads and by size. */
 const maxReadsAhead = 32
 const maxBytesAhead = 8 * maxChunkBytes
 
-export function recipeReader(blobs: Pick<BlobStore, 'read'>, source: RecipeSource): RecipeReader {
+export function recipeReader(blobs: ShardReads, source: RecipeSource): RecipeReader {
   return {
     sizeBytes: source.sizeBytes,
     stream(offset, length, options = {}) {
@@ -47,7 +56,7 @@ export function recipeReader(blobs: Pick<BlobStore, 'read'>, source: RecipeSourc
         offset + length > source.sizeBytes
       )
         throw new RangeError(`There are no ${length} bytes at ${offset} of ${source.sizeBytes}.`)
-      return readAhead(blobs, slices(source, offset, length, options), options)
+      return readAhead(blobs, gathered(slices(source, offset, length, options)), options)
     },
   }
 }
@@ -68,33 +77,66 @@ async function* slices(
   offset: number,
   length: number,
   options: AbortOptions,
-): AsyncGenerator<RecipePart, void> {
+): AsyncGenerator<RecipePart[], void> {
   const end = offset + length
   if (length === 0) return
   for await (const placed of source.partsFrom(offset, options)) {
+    const cut: RecipePart[] = []
     let begin = placed.offset
     for (const part of placed.parts) {
       const partEnd = begin + partBytes(part)
       for (let at = Math.max(begin, offset); at < Math.min(partEnd, end); at += maxChunkBytes)
-        yield slice(part, at - begin, Math.min(maxChunkBytes, Math.min(partEnd, end) - at))
+        cut.push(slice(part, at - begin, Math.min(maxChunkBytes, Math.min(partEnd, end) - at)))
       begin = partEnd
-      if (begin >= end) return
+      if (begin >= end) break
     }
+    yield cut
+    if (begin >= end) return
   }
   throw new KeepsakeError('ERROR_CONTENT_DAMAGED', 'The recipe of this aggregate ends before its bytes do.')
 }
 
 function slice(part: RecipePart, from: number, length: number): RecipePart {
+  if (from === 0 && length === partBytes(part)) return part
   if (part.kind === 'bytes') return { kind: 'bytes', bytes: part.bytes.subarray(from, from + length) }
   return part.kind === 'zeros' ? { kind: 'zeros', length } : { ...part, offset: part.offset + from, length }
 }
 
+/** Parts that are read at once, and come out as one chunk. */
+interface Batch {
+  parts: RecipePart[]
+  bytes: number
+}
+
+/** Small parts that follow each other together, larger ones each by itself. */
+async function* gathered(slices: AsyncIterable<RecipePart[]>): AsyncGenerator<Batch, void> {
+  let small: Batch = { parts: [], bytes: 0 }
+  let together = firstPartsTogether
+  for await (const parts of slices) {
+    for (const part of parts) {
+      const bytes = partBytes(part)
+      const isSmall = bytes <= smallPartBytes
+      const isFull = small.parts.length >= together || small.bytes + bytes > maxChunkBytes
+      if (small.parts.length > 0 && (!isSmall || isFull)) {
+        yield small
+        small = { parts: [], bytes: 0 }
+        together = Math.min(mostPartsTogether, 2 * together)
+      }
+      if (isSmall) {
+        small.parts.push(part)
+        small.bytes += bytes
+      } else yield { parts: [part], bytes }
+    }
+  }
+  if (small.parts.length > 0) yield small
+}
+
 async function* readAhead(
-  blobs: Pick<BlobStore, 'read'>,
-  wanted: AsyncGenerator<RecipePart, void>,
+  blobs: ShardReads,
+  wanted: AsyncGenerator<Batch, void>,
   { signal }: AbortOptions,
 ): AsyncGenerator<Uint8Array, void> {
-  const ahead: { bytes: Promise<Uint8Array>; length: number }[] = []
+  const ahead: { reading: Promise<Uint8Array>; bytes: number }[] = []
   let bytesAhead = 0
   let more = true
   try {
@@ -103,31 +145,60 @@ async function* readAhead(
         const next = await wanted.next()
         more = next.done !== true
         if (next.done) break
-        const length = partBytes(next.value)
-        ahead.push({ bytes: readPart(blobs, next.value, signal), length })
-        bytesAhead += length
+        ahead.push({ reading: readBatch(blobs, next.value, signal), bytes: next.value.bytes })
+        bytesAhead += next.value.bytes
       }
       signal?.throwIfAborted()
       const first = ahead.shift()
       if (first === undefined) return
-      yield await first.bytes
-      bytesAhead -= first.length
+      yield await first.reading
+      bytesAhead -= first.bytes
     }
   } finally {
     await wanted.return()
   }
 }
 
-function readPart(blobs: Pick<BlobStore, 'read'>, part: RecipePart, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  if (part.kind === 'bytes') return Promise.resolve(part.bytes)
-  if (part.kind === 'zeros') return Promise.resolve(new Uint8Array(part.length))
-  const bytes = blobs.read(String(part.shard), part.offset, part.length, { signal }).catch((error: unknown) => {
+function readBatch(blobs: ShardReads, batch: Batch, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const reading = readParts(blobs, batch, signal).catch((error: unknown) => {
     if (!(error instanceof BlobNotFoundError || error instanceof BlobRangeError)) throw error
-    throw new KeepsakeError('ERROR_CONTENT_DAMAGED', `A shard this aggregate is made of is gone or too short: ${part.shard}.`, {
+    throw new KeepsakeError('ERROR_CONTENT_DAMAGED', `A shard this aggregate is made of is gone or too short: ${error.key}.`, {
       cause: error,
     })
   })
   // Whoever stops reading early never looks at what was read ahead.
-  bytes.catch(() => {})
-  return bytes
+  reading.catch(() => {})
+  return reading
+}
+
+async function readParts(blobs: ShardReads, { parts, bytes }: Batch, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const places = parts.flatMap((part) =>
+    part.kind === 'shard' ? [{ key: compactText(part.shard), offset: part.offset, length: part.length }] : [],
+  )
+  const [first] = places
+  if (!first) return assemble(parts, bytes, new Uint8Array(0))
+  const read =
+    places.length === 1
+      ? await blobs.read(first.key, first.offset, first.length, { signal })
+      : await blobs.readMany(places, { signal })
+  return places.length === parts.length ? read : assemble(parts, bytes, read)
+}
+
+/** Puts what was generated between what was read. */
+function assemble(parts: readonly RecipePart[], bytes: number, read: Uint8Array): Uint8Array {
+  const [only] = parts
+  if (parts.length === 1 && only?.kind === 'bytes') return only.bytes
+  const chunk = new Uint8Array(bytes)
+  let at = 0
+  let readAt = 0
+  for (const part of parts) {
+    const length = partBytes(part)
+    if (part.kind === 'bytes') chunk.set(part.bytes, at)
+    if (part.kind === 'shard') {
+      chunk.set(read.subarray(readAt, readAt + length), at)
+      readAt += length
+    }
+    at += length
+  }
+  return chunk
 }

@@ -60,8 +60,10 @@ interface Options {
 
 const maxRunBytes = 4 * 1024 * 1024
 const maxGapBytes = 64 * 1024
-/** Small blocks lie each in a file of its own: so many are opened at once, and twice as many are on the way. Of large runs it is fewer. */
-const maxRunsInBatch = 32
+/** Small blocks lie each in a file of its own: so many are read together, and twice as many are on the way. Of large runs it is fewer. */
+const maxRunsInBatch = 128
+/** Runs up to this size are read in one go; a larger one by itself. */
+const smallRunBytes = 64 * 1024
 const maxBatchBytes = 4 * 1024 * 1024
 const batchesAhead = 2
 
@@ -113,8 +115,7 @@ export function sectionReader(
     throw new UnreadableBlockError(cid, damages)
   }
 
-  const begin = async ({ shard, from, end, blocks }: Run, places: Places, options?: AbortOptions): Promise<ReadSection[]> => {
-    const reading = blobs.read(shard, from, end - from, options)
+  const cutAll = async ({ shard, from, blocks }: Run, reading: Promise<Uint8Array>, places: Places, options?: AbortOptions) => {
     const readAlone = (cid: CID, error: unknown) => {
       options?.signal?.throwIfAborted()
       if (!isDamage(error)) throw error
@@ -132,14 +133,14 @@ export function sectionReader(
   }
 
   const beginBatch = (runs: Generator<Run, void>, places: Places, options?: AbortOptions): Promise<ReadSection[]> | undefined => {
-    const reading: Promise<ReadSection[]>[] = []
-    for (let bytes = 0; reading.length < maxRunsInBatch && bytes < maxBatchBytes; ) {
-      const next = runs.next()
-      if (next.done) break
-      reading.push(begin(next.value, places, options))
-      bytes += next.value.end - next.value.from
-    }
-    if (reading.length === 0) return undefined
+    const chosen = nextRuns(runs)
+    if (chosen.length === 0) return undefined
+    const isSmall = ({ from, end }: Run) => end - from <= smallRunBytes
+    const small = readTogether(blobs, chosen.filter(isSmall), options)
+    const reading = chosen.map((run) => {
+      const bytes = isSmall(run) ? small.shift()! : blobs.read(run.shard, run.from, run.end - run.from, options)
+      return cutAll(run, bytes, places, options)
+    })
     const batch = Promise.all(reading).then((sections) => sections.flat())
     // A reader that leaves early never looks at what was read ahead.
     batch.catch(() => {})
@@ -162,6 +163,38 @@ export function sectionReader(
   }
 
   return { locate, read }
+}
+
+/** The bytes of runs that are small, read in one go; where that fails, each by itself, so that it is known which cannot be read. */
+function readTogether(blobs: BlobStore, runs: readonly Run[], options?: AbortOptions): Promise<Uint8Array>[] {
+  const alone = ({ shard, from, end }: Run) => blobs.read(shard, from, end - from, options)
+  if (runs.length < 2) return runs.map(alone)
+  const together = blobs.readMany(
+    runs.map(({ shard, from, end }) => ({ key: shard, offset: from, length: end - from })),
+    options,
+  )
+  let at = 0
+  return runs.map((run) => {
+    const begin = at
+    at += run.end - run.from
+    const end = at
+    return together.then(
+      (bytes) => bytes.subarray(begin, end),
+      () => alone(run),
+    )
+  })
+}
+
+/** Runs that are read at the same time. */
+function nextRuns(runs: Generator<Run, void>): Run[] {
+  const chosen: Run[] = []
+  for (let bytes = 0; chosen.length < maxRunsInBatch && bytes < maxBatchBytes; ) {
+    const next = runs.next()
+    if (next.done) break
+    chosen.push(next.value)
+    bytes += next.value.end - next.value.from
+  }
+  return chosen
 }
 
 /** Blocks that lie close together are read at once. */

@@ -11,13 +11,13 @@ import { byteChannel } from './byte-channel.ts'
 import { withAggregateLock } from './lock.ts'
 import { openRecipe, recipeSource } from './open-recipe.ts'
 import { replaceTree } from './recipe-store.ts'
-import { sectionReader } from './section-reader.ts'
+import { sectionReader, UnreadableBlockError } from './section-reader.ts'
 import { validateSegments } from './validate-segments.ts'
 import { validateUnixfs } from './validate-unixfs.ts'
 
-interface Options {
+export interface ValidateOptions {
   /** Also where it has been found right before. */
-  again?: boolean
+  again?: boolean | undefined
   signal?: AbortSignal | undefined
   onProgress?: ((bytes: number) => void) | undefined
 }
@@ -31,7 +31,7 @@ interface Options {
 export async function validateAggregate(
   components: BuildComponents,
   { aggregateId }: { aggregateId: number },
-  { again = false, signal, onProgress = () => {} }: Options = {},
+  { again = false, signal, onProgress = () => {} }: ValidateOptions = {},
 ): Promise<boolean> {
   const { database, facts, log } = components
   return await withAggregateLock(database, aggregateId, async () => {
@@ -60,7 +60,7 @@ async function check(
   if (sizeBytes === null || pieceRoot === null) throw new BadAggregateError('It has not been built.')
   const recipe = openRecipe(components, { id, sizeBytes })
   const channel = byteChannel()
-  const computing = commPOfStream(channel, { signal, keepLevel: SLAB_HEIGHT })
+  const computing = commPOfStream(channel, { signal, keepLevel: SLAB_HEIGHT, threads: components.commPThreads })
   computing.catch(() => {})
   async function* source(): AsyncGenerator<Uint8Array, void> {
     let doneBytes = 0
@@ -81,12 +81,14 @@ async function check(
       generatedBytes: await generatedBytes(components, { id, sizeBytes }),
       reader: sectionReader(components),
       signal,
+      commPThreads: components.commPThreads,
     })
     channel.end()
   } catch (error) {
     channel.fail(error)
     await computing.catch(() => {})
-    throw error
+    // Of a DAG that was split, blocks are also read where other aggregates have them from.
+    throw error instanceof UnreadableBlockError ? new BadAggregateError(error.message, { cause: error }) : error
   }
   const { piece, level } = await computing
   const isSame = Buffer.compare(piece.root, pieceRoot) === 0 && piece.height === pieceHeight && piece.payloadBytes === sizeBytes

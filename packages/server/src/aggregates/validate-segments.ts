@@ -14,7 +14,7 @@ import { verifyCar } from './verify-car.ts'
  * Validates an aggregate of data segments by its index alone: each entry leads to a CAR whose own piece it names, which has the item as its root and
  * holds all of its blocks.
  */
-export const validateSegments: Validator = async ({ entries, recipe, source, reader, signal }) => {
+export const validateSegments: Validator = async ({ entries, recipe, source, reader, signal, commPThreads }) => {
   const index = await readIndex(recipe, signal)
   if (index.invalid > 0) throw new BadAggregateError(`${index.invalid} entries of its index are damaged.`)
   if (index.entries.length !== entries.length)
@@ -25,7 +25,7 @@ export const validateSegments: Validator = async ({ entries, recipe, source, rea
     const listed = atOffset.get(row.byteOffset ?? -1)
     if (!listed) throw new BadAggregateError(`The segment of ${row.cid} is not in the index.`)
     await cursor.skipTo(row.byteOffset as number)
-    const piece = await verifySegment(row, cursor.take(row.byteLength as number), { reader, signal })
+    const piece = await verifySegment(row, cursor.take(row.byteLength as number), { reader, signal, commPThreads })
     if (piece.height !== listed.height || Buffer.compare(piece.root, listed.root) !== 0)
       throw new BadAggregateError(`The segment of ${row.cid} is another piece than its entry in the index says.`)
   }
@@ -35,10 +35,10 @@ export const validateSegments: Validator = async ({ entries, recipe, source, rea
 async function verifySegment(
   row: Entry,
   bytes: AsyncIterable<Uint8Array>,
-  { reader, signal }: Pick<Parameters<Validator>[0], 'reader' | 'signal'>,
+  { reader, signal, commPThreads }: Pick<Parameters<Validator>[0], 'reader' | 'signal' | 'commPThreads'>,
 ) {
   const channel = byteChannel()
-  const computing = commPOfStream(channel, { signal })
+  const computing = commPOfStream(channel, { signal, threads: commPThreads })
   computing.catch(() => {})
   async function* told() {
     for await (const chunk of bytes) {

@@ -14,6 +14,8 @@ export interface ValidatorInput {
   /** Reads blocks by the index: only to know what belongs to a DAG that was split. */
   reader: SectionReader
   signal: AbortSignal | undefined
+  /** Threads that compute pieces, as `commPOfStream` takes it. */
+  commPThreads: number | undefined
 }
 
 /** Checks that the bytes of an aggregate are what its layout says, and hold every item. @throws BadAggregateError, ContentError */

@@ -25,6 +25,13 @@ export interface BlobRange extends AbortOptions {
   length?: number
 }
 
+/** Some bytes of a blob. */
+export interface BlobPlace {
+  key: string
+  offset: number
+  length: number
+}
+
 /**
  * Bytes at rest, by key. Keys are CID strings (`[a-z0-9]+`), a blob is immutable once it has its key.
  * One contract suite (`test/blobs/contract.ts`) holds for every implementation.
@@ -39,6 +46,11 @@ export interface BlobStore {
   sizeOf(key: string): Promise<number | undefined>
   /** Reads exactly `length` bytes at `offset` into one buffer: for blocks. A blob that ends before is an error. */
   read(key: string, offset: number, length: number, options?: AbortOptions): Promise<Uint8Array>
+  /**
+   * Reads many places, one behind the other, into one buffer: for small ones, of which each by itself would cost more than its bytes. Fails as `read`
+   * does where one of them does. The buffer holds all of them, so the caller bounds how many there are.
+   */
+  readMany(places: readonly BlobPlace[], options?: AbortOptions): Promise<Uint8Array>
   /** Streams a range of any size in order with flat memory: for CARs and pieces. */
   stream(key: string, range?: BlobRange): AsyncIterable<Uint8Array>
   /** Deletes durably; deleting what is not there is fine. */
@@ -53,17 +65,21 @@ export interface BlobStore {
 
 export class BlobNotFoundError extends Error {
   override readonly name = 'BlobNotFoundError'
+  readonly key: string
   constructor(key: string, options?: ErrorOptions) {
     super(`No blob ${key}.`, options)
+    this.key = key
   }
 }
 
 export class BlobRangeError extends RangeError {
   override readonly name = 'BlobRangeError'
+  readonly key: string
   constructor(key: string, range: { offset: number; length?: number | undefined }, sizeBytes?: number) {
     const end = range.length === undefined ? 'the end' : `byte ${range.offset + range.length}`
     const size = sizeBytes === undefined ? '' : ` of ${sizeBytes} bytes`
     super(`Bytes ${range.offset} to ${end} are not all inside blob ${key}${size}.`)
+    this.key = key
   }
 }
 

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, opendir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AbortOptions } from '@keepsake/content/block.ts'
+import { blobSuffix, folderOfBlob, pathOfBlob } from './blob-path.ts'
 import {
   assertBlobKey,
   type BlobLogger,
   BlobNotFoundError,
+  type BlobPlace,
   type BlobRange,
   type BlobStore,
   isBlobKey,
@@ -13,7 +15,10 @@ import {
 } from './blobs.ts'
 import { directorySync, makeDurableDirectory, type SyncDirectory } from './directory-sync.ts'
 import { type OpenFiles, openFiles } from './open-files.ts'
+import { readEach } from './read-each.ts'
 import { readExactly, streamFile } from './read-file.ts'
+import { type Slots, slots } from './slots.ts'
+import { type SmallReads, smallReads } from './small-reads.ts'
 import { stagedBlob } from './staged-blob.ts'
 import type { StagedFile } from './staged-file.ts'
 import { openStaging, type Staging } from './staging.ts'
@@ -22,24 +27,34 @@ export interface LocalBlobsOptions {
   /** Holds the blobs and, in `.staging`, the scratch files. Created when missing; many processes may share it. */
   directory: string
   logger?: BlobLogger | undefined
+  /** Threads for reading many small files at once; 4 when left out. Each takes some megabytes while it is used. */
+  readThreads?: number | undefined
 }
 
-const suffix = '.car'
+/** What a thread reads in one go; whatever is larger goes through the thread pool. */
+const maxSmallBytes = 256 * 1024
+/** Reads at once where many are asked for that are not small. */
+const readLanes = 16
 const idleHandles = { maxIdle: 256, maxAgeMs: 10_000 }
 
-/**
- * Blobs as files, `<directory>/<two characters>/<key>.car`. The folder is named by the two characters before the last of the key:
- * those are spread evenly in every base, unlike the first ones, and a directory stays small enough to list.
- */
-export async function openLocalBlobs({ directory, logger }: LocalBlobsOptions): Promise<BlobStore> {
+/** Blobs as files, `<directory>/<two characters>/<key>.car`. */
+export async function openLocalBlobs({ directory, logger, readThreads = 4 }: LocalBlobsOptions): Promise<BlobStore> {
   const files = openFiles(idleHandles)
   const syncDirectory = directorySync(files)
   await makeDurableDirectory(directory, syncDirectory)
   const staging = await openStaging({ directory: join(directory, '.staging'), logger })
-  return new LocalBlobs(directory, staging, files, syncDirectory)
+  return new LocalBlobs({ directory, staging, files, syncDirectory, reads: smallReads(directory, readThreads) })
 }
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
+
+interface Parts {
+  directory: string
+  staging: Staging
+  files: OpenFiles
+  syncDirectory: SyncDirectory
+  reads: SmallReads
+}
 
 class LocalBlobs implements BlobStore {
   readonly #directory: string
@@ -47,12 +62,15 @@ class LocalBlobs implements BlobStore {
   readonly #files: OpenFiles
   readonly #syncDirectory: SyncDirectory
   readonly #folders = new Map<string, Promise<void>>()
+  readonly #smallReads: SmallReads
+  readonly #lanes: Slots = slots(readLanes)
 
-  constructor(directory: string, staging: Staging, files: OpenFiles, syncDirectory: SyncDirectory) {
+  constructor({ directory, staging, files, syncDirectory, reads }: Parts) {
     this.#directory = directory
     this.#staging = staging
     this.#files = files
     this.#syncDirectory = syncDirectory
+    this.#smallReads = reads
   }
 
   async stage(): Promise<StagedBlob> {
@@ -73,6 +91,15 @@ class LocalBlobs implements BlobStore {
     options.signal?.throwIfAborted()
     using leased = await this.#lease(key, path)
     const bytes = await readExactly(leased.handle, key, offset, length)
+    options.signal?.throwIfAborted()
+    return bytes
+  }
+
+  async readMany(places: readonly BlobPlace[], options: AbortOptions = {}): Promise<Uint8Array> {
+    for (const { key } of places) assertBlobKey(key)
+    if (places.length < 2 || !places.every(isSmall)) return await readEach(this, places, this.#lanes, options)
+    options.signal?.throwIfAborted()
+    const bytes = await this.#smallReads.read(places)
     options.signal?.throwIfAborted()
     return bytes
   }
@@ -111,14 +138,14 @@ class LocalBlobs implements BlobStore {
     const entries = await opendir(folder, { bufferSize: 256 })
     let keys: string[] = []
     const describe = async (key: string) => {
-      const info = await stat(join(folder, key + suffix)).catch((error: unknown) => {
+      const info = await stat(join(folder, key + blobSuffix)).catch((error: unknown) => {
         if (codeOf(error) !== 'ENOENT') throw error
       })
       return info ? [{ key, sizeBytes: info.size, modifiedAt: info.mtime }] : []
     }
     for await (const entry of entries) {
-      const key = entry.name.slice(0, -suffix.length)
-      if (entry.isFile() && entry.name.endsWith(suffix) && isBlobKey(key)) keys.push(key)
+      const key = entry.name.slice(0, -blobSuffix.length)
+      if (entry.isFile() && entry.name.endsWith(blobSuffix) && isBlobKey(key)) keys.push(key)
       if (keys.length < 64) continue
       options.signal?.throwIfAborted()
       yield* (await Promise.all(keys.map(describe))).flat()
@@ -152,14 +179,14 @@ class LocalBlobs implements BlobStore {
   }
 
   async close(): Promise<void> {
+    await this.#smallReads.close()
     await this.#files.close()
     await this.#staging.close()
   }
 
   #locate(key: string): { folder: string; path: string } {
     assertBlobKey(key)
-    const folder = join(this.#directory, key.slice(-3, -1).padStart(2, '_'))
-    return { folder, path: join(folder, key + suffix) }
+    return { folder: folderOfBlob(this.#directory, key), path: pathOfBlob(this.#directory, key) }
   }
 
   async #lease(key: string, path: string) {
@@ -194,4 +221,8 @@ class LocalBlobs implements BlobStore {
     }
     return made
   }
+}
+
+function isSmall({ offset, length }: BlobPlace): boolean {
+  return Number.isSafeInteger(offset) && offset >= 0 && Number.isInteger(length) && length > 0 && length <= maxSmallBytes
 }

@@ -4,6 +4,7 @@ import {
   assertBlobKey,
   type BlobLogger,
   BlobNotFoundError,
+  type BlobPlace,
   type BlobRange,
   BlobRangeError,
   type BlobStore,
@@ -11,6 +12,7 @@ import {
   isBlobKey,
   type StagedBlob,
 } from './blobs.ts'
+import { readEach } from './read-each.ts'
 import { headObject, locate, objectSuffix, openS3Bucket, type S3Bucket, type S3BucketOptions } from './s3-bucket.ts'
 import { download } from './s3-download.ts'
 import { abortAbandonedUploads, uploadFile } from './s3-upload.ts'
@@ -27,6 +29,8 @@ export interface S3BlobsOptions extends S3BucketOptions {
 
 /** Parts in memory at once, for all uploads of a store together: 8 of 16 MiB. */
 const uploadSlots = 8
+/** Requests at once for many small reads, of all who ask for them together. */
+const readSlots = 32
 /** An upload in parts that is still incomplete after a day has lost its process. */
 const abandonedUploadMs = 24 * 60 * 60 * 1000
 
@@ -41,6 +45,7 @@ class S3Blobs implements BlobStore {
   readonly #staging: Staging
   readonly #logger: BlobLogger | undefined
   readonly #slots: Slots = slots(uploadSlots)
+  readonly #readLanes: Slots = slots(readSlots)
   readonly #closing = new AbortController()
   readonly #cleaning: Promise<void>
 
@@ -89,6 +94,11 @@ class S3Blobs implements BlobStore {
       filled += chunk.length
     }
     return bytes
+  }
+
+  async readMany(places: readonly BlobPlace[], options?: AbortOptions): Promise<Uint8Array> {
+    for (const { key } of places) assertBlobKey(key)
+    return await readEach(this, places, this.#readLanes, options)
   }
 
   async *stream(key: string, range: BlobRange = {}): AsyncGenerator<Uint8Array> {

@@ -3,7 +3,7 @@ import type { CID } from 'multiformats/cid'
 import type { StagedBlob } from '../blobs/blobs.ts'
 import type { Db } from '../database/database.ts'
 import type { WrittenShard } from './shard-writer.ts'
-import type { ContentRow } from './store.ts'
+import type { ContentRow, ShardToEnter } from './store.ts'
 import { insertContents, insertShard, referToShards } from './store.ts'
 
 /** A root and the shard that brought blocks of it. */
@@ -60,7 +60,7 @@ export async function keepShards(db: Db, contentId: number, shardIds: ReadonlySe
 export { completeContent } from './store.ts'
 
 /** The same for a shard that is of no content: the caller holds it by a row of its own in the same transaction. Gives the id of its row. */
-export async function keepShard(db: Db, shard: WrittenShard, staged: StagedBlob): Promise<number> {
+export async function keepShard(db: Db, shard: ShardToEnter, staged: StagedBlob): Promise<number> {
   const id = await insertShard(db, shard)
   await staged.commit(shard.cid.toString())
   return id

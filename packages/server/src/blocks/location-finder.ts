@@ -20,6 +20,8 @@ export interface Places {
 
 /** Many requests at the same moment ask the database once. */
 const maxBatch = 1000
+/** Names of shards that are remembered. */
+const maxShardNames = 10_000
 
 /** Looks multihashes up in the block index. Single look-ups that come in the same turn of the event loop share one query. */
 export function locationFinder(database: Db) {
@@ -44,11 +46,11 @@ export function locationFinder(database: Db) {
     }
   }
 
-  /** Spelling a CID costs more than the rest of a look-up, and there are far fewer shards than blocks. */
+  /** There are mostly far fewer shards than blocks, and one string for each takes the least memory. */
   const shardName = (id: number, cid: Uint8Array): string => {
     let name = shardNames.get(id)
     if (name === undefined) {
-      if (shardNames.size > 100_000) shardNames.clear()
+      if (shardNames.size >= maxShardNames) shardNames.clear()
       name = compactText(CID.decode(cid))
       shardNames.set(id, name)
     }

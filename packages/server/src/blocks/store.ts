@@ -32,16 +32,23 @@ export async function countBlocks({ kysely }: Db, shardId: number): Promise<numb
 /** Rows in one statement: enough to be quick, few enough that its text stays in the low megabytes. */
 const entriesPerStatement = 10_000
 
-export async function insertBlocks({ kysely }: Db, shardId: number, entries: readonly BlockEntry[]): Promise<void> {
-  for (let at = 0; at < entries.length; at += entriesPerStatement) {
-    const batch = entries.slice(at, at + entriesPerStatement)
-    await sql`
-      insert into block (multihash, shard_id, byte_offset, byte_length)
-      select multihash, ${shardId}::bigint, byte_offset, byte_length
-      from unnest(${batch.map((e) => e.multihash)}::bytea[], ${batch.map((e) => e.offset)}::bigint[], ${batch.map((e) => e.length)}::integer[])
-        as entry (multihash, byte_offset, byte_length)
-      on conflict do nothing`.execute(kysely)
+export async function insertBlocks(db: Db, shardId: number, entries: Iterable<BlockEntry>): Promise<void> {
+  let batch: BlockEntry[] = []
+  for (const entry of entries) {
+    if (batch.push(entry) < entriesPerStatement) continue
+    await insertBatch(db, shardId, batch)
+    batch = []
   }
+  if (batch.length > 0) await insertBatch(db, shardId, batch)
+}
+
+async function insertBatch({ kysely }: Db, shardId: number, batch: readonly BlockEntry[]): Promise<void> {
+  await sql`
+    insert into block (multihash, shard_id, byte_offset, byte_length)
+    select multihash, ${shardId}::bigint, byte_offset, byte_length
+    from unnest(${batch.map((e) => e.multihash)}::bytea[], ${batch.map((e) => e.offset)}::bigint[], ${batch.map((e) => e.length)}::integer[])
+      as entry (multihash, byte_offset, byte_length)
+    on conflict do nothing`.execute(kysely)
 }
 
 export interface ContentRow {
@@ -109,8 +116,14 @@ export async function insertContents(db: Db, contents: readonly NewContent[]): P
   return rows.map(({ id, completeAt }) => ({ id, completeAt }))
 }
 
+export interface ShardToEnter {
+  cid: CID
+  sizeBytes: number
+  entries: Iterable<BlockEntry>
+}
+
 /** Enters a shard with its blocks for a caller that holds it by itself; its row stays locked until the transaction ends. Gives its id. */
-export async function insertShard(db: Db, { cid, sizeBytes, entries }: NewContent['shard']): Promise<number> {
+export async function insertShard(db: Db, { cid, sizeBytes, entries }: ShardToEnter): Promise<number> {
   const { rows } = await sql<{ id: number }>`
     insert into shard (cid, size_bytes) values (${cid.bytes}, ${sizeBytes})
     on conflict (cid) do update set stored_at = clock_timestamp(), size_bytes = excluded.size_bytes

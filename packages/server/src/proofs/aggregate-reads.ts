@@ -1,16 +1,15 @@
 import { partBytes } from '@keepsake/content/aggregate/recipe.ts'
 import type { CID } from 'multiformats/cid'
 import { recipeSource } from '../aggregates/open-recipe.ts'
-import type { PlacedParts, RecipeSource } from '../aggregates/recipe-reader.ts'
+import type { PlacedParts, RecipeSource, ShardReads } from '../aggregates/recipe-reader.ts'
 import { recipeReader } from '../aggregates/recipe-reader.ts'
 import { maxPrefixBytes, prefixLength } from '../aggregates/section-start.ts'
-import type { BlobStore } from '../blobs/blobs.ts'
 import type { Places } from '../blocks/location-finder.ts'
 import type { Db } from '../database/database.ts'
 
 interface Components {
   database: Db
-  blobs: Pick<BlobStore, 'read'>
+  blobs: ShardReads
 }
 
 /** Small reads at many places of one aggregate, for one proof. */

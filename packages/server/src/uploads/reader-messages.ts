@@ -1,13 +1,10 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { ContentErrorCode } from '@keepsake/content/errors.ts'
-import { ContentError, isContentError } from '@keepsake/content/errors.ts'
 import { CID } from 'multiformats/cid'
 import type { BlockEntry } from '../blocks/shard-writer.ts'
-import type { ErrorCode } from '../errors.ts'
-import { KeepsakeError } from '../errors.ts'
+import type { PlainError } from '../thread-errors.ts'
 import type { ReadPlan, ReadResult } from './read-upload.ts'
 
-// What goes between the thread that has the connection and the thread that reads a large body. CIDs and errors lose their class on the way.
+// What goes between the thread that has the connection and the thread that reads a large body. CIDs lose their class on the way.
 
 export interface StartMessage {
   port: MessagePort
@@ -21,13 +18,6 @@ export type BodyMessage = { chunks: Uint8Array[] } | { end: true } | { failed: P
 
 /** From the reader: how many bytes it has taken, or how it ended. */
 export type ReaderMessage = { takenBytes: number } | { done: PlainResult } | { failed: PlainError }
-
-export interface PlainError {
-  kind: 'keepsake' | 'content' | 'other'
-  code: string | undefined
-  message: string
-  stack: string | undefined
-}
 
 /** Entries as columns: a large shard has tens of thousands, and objects are slow to hand over. */
 interface PlainEntries {
@@ -99,16 +89,4 @@ export function resultOf(plain: PlainResult): ReadResult {
     received: { content: { cid: CID.decode(root), dagBytes, complete, shard: written }, type, files, part: CID.decode(part) },
     data,
   }
-}
-
-export function plainError(error: unknown): PlainError {
-  const { code, message, stack } = error as Error & { code?: unknown }
-  const kind = error instanceof KeepsakeError ? 'keepsake' : isContentError(error) ? 'content' : 'other'
-  return { kind, code: typeof code === 'string' ? code : undefined, message: message ?? String(error), stack }
-}
-
-export function errorOf({ kind, code, message, stack }: PlainError): Error {
-  if (kind === 'keepsake') return new KeepsakeError(code as ErrorCode, message)
-  if (kind === 'content') return new ContentError(code as ContentErrorCode, message)
-  return Object.assign(new Error(message), { code, stack })
 }

@@ -2,9 +2,10 @@ import { once } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
 import { parentPort } from 'node:worker_threads'
 import { openStagedFile } from '../blobs/staged-file.ts'
+import { errorOf, plainError } from '../thread-errors.ts'
 import { readUpload } from './read-upload.ts'
 import type { BodyMessage, ReaderMessage, StartMessage } from './reader-messages.ts'
-import { errorOf, plainError, plainResult } from './reader-messages.ts'
+import { plainResult } from './reader-messages.ts'
 
 // A thread that reads large bodies, several at once where they come at once: `readers.ts` starts it and feeds it.
 

@@ -2,9 +2,10 @@ import { availableParallelism } from 'node:os'
 import type { MessagePort } from 'node:worker_threads'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { StagedBlob } from '../blobs/blobs.ts'
+import { errorOf, plainError } from '../thread-errors.ts'
 import type { ReadPlan, ReadResult } from './read-upload.ts'
 import type { BodyMessage, ReaderMessage, StartMessage } from './reader-messages.ts'
-import { errorOf, plainError, resultOf } from './reader-messages.ts'
+import { resultOf } from './reader-messages.ts'
 
 /** Bytes handed over at once: fewer and larger messages cost less. */
 const batchBytes = 1024 * 1024

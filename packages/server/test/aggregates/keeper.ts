@@ -13,6 +13,7 @@ import { aggregateJobs, noteFailure } from '../../src/aggregates/jobs.ts'
 import { openRecipe } from '../../src/aggregates/open-recipe.ts'
 import { planAggregates } from '../../src/aggregates/plan-aggregates.ts'
 import type { PackingRules } from '../../src/aggregates/rules.ts'
+import { stepsHere } from '../../src/aggregates/steps.ts'
 import { validateAggregate } from '../../src/aggregates/validate-aggregate.ts'
 import { openLocalBlobs } from '../../src/blobs/local.ts'
 import { openBlocks } from '../../src/blocks/blocks.ts'
@@ -91,6 +92,7 @@ export async function openKeeper() {
   return {
     ...components,
     blocks,
+    databaseUrl: test.url,
     warnings,
     folder,
     storeFile: (bytes: Uint8Array | string) =>
@@ -128,6 +130,7 @@ export async function openKeeper() {
       aggregateJobs({
         ...components,
         ...over,
+        aggregateSteps: stepsHere({ ...components, ...over }),
         config: parseConfig({ AGGREGATE_SETTLE_SECONDS: '0', AGGREGATE_FORCE_SECONDS: '0' }),
       }),
     rows: rowsOf,

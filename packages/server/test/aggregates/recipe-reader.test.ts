@@ -1,6 +1,12 @@
 import { partBytes, type Recipe, type RecipePart } from '@keepsake/content/aggregate/recipe.ts'
 import { carCid } from '@keepsake/content/car/encode.ts'
-import { type PlacedParts, type RecipeSource, recipeInMemory, recipeReader } from '@keepsake/server/aggregates/recipe-reader.ts'
+import {
+  type PlacedParts,
+  type RecipeSource,
+  recipeInMemory,
+  recipeReader,
+  type ShardReads,
+} from '@keepsake/server/aggregates/recipe-reader.ts'
 import type { BlobStore } from '@keepsake/server/blobs/blobs.ts'
 import { openLocalBlobs } from '@keepsake/server/blobs/local.ts'
 import type { CID } from 'multiformats/cid'
@@ -148,10 +154,14 @@ describe('a recipe', () => {
   test('is not read on when the reader leaves, or aborts', async () => {
     const { recipe } = await sample()
     let begun = 0
-    const counting: Pick<BlobStore, 'read'> = {
+    const counting: ShardReads = {
       read: async (...args) => {
         begun += 1
         return await blobs.read(...args)
+      },
+      readMany: async (places, options) => {
+        begun += places.length
+        return await blobs.readMany(places, options)
       },
     }
     const repeated: Recipe = {

@@ -244,6 +244,44 @@ function describeReading(opened: () => BlobStore) {
     await store.delete('absent')
   })
 
+  it('reads many places, of one blob and of others, into one buffer in the order they were asked for', async () => {
+    const store = opened()
+    const small = Array.from({ length: 50 }, (_, index) => contentOf(`many ${index}`, 100 + index))
+    await Promise.all(small.map((content, index) => put(store, `many${index}`, content)))
+    const places = [
+      ...small.map((_, index) => ({ key: `many${49 - index}`, offset: index, length: small[49 - index]!.length - index })),
+      { key: 'readme', offset: 2_000_000, length: 10 },
+      { key: 'readme', offset: 5, length: 10 },
+      { key: 'readme', offset: 1, length: 600_000 },
+      { key: 'many7', offset: 3, length: 0 },
+    ]
+    const whole = (key: string) => (key === 'readme' ? bytes : small[Number(key.slice(4))]!)
+    const expected = (some: typeof places) =>
+      Buffer.concat(some.map(({ key, offset, length }) => whole(key).subarray(offset, offset + length)))
+    for (const some of [places, places.slice(0, 52), places.slice(3, 5), places.slice(9, 10), []]) {
+      const read = await store.readMany(some)
+      expect(read.constructor).toBe(Uint8Array)
+      expect(Buffer.from(read).equals(expected(some))).toBe(true)
+    }
+  })
+
+  it('says of many places which one is not there, or not all there', async () => {
+    const store = opened()
+    const good = { key: 'readme', offset: 0, length: 10 }
+    const among = (wrong: { key: string; offset: number; length: number }) => store.readMany([good, wrong, good])
+    await expect(among({ ...good, key: 'absent' })).rejects.toMatchObject({ name: 'BlobNotFoundError', key: 'absent' })
+    for (const [offset, length] of [
+      [2_999_999, 2],
+      [3_000_000, 1],
+      [0, 3_000_001],
+      [-1, 1],
+      [0, Number.NaN],
+    ] as const)
+      await expect(among({ key: 'readme', offset, length })).rejects.toMatchObject({ name: 'BlobRangeError', key: 'readme' })
+    await expect(among({ ...good, key: '../escape' })).rejects.toMatchObject({ name: 'InvalidBlobKeyError' })
+    await expect(store.readMany([good, good], { signal: AbortSignal.abort(new Error('gone')) })).rejects.toThrow('gone')
+  })
+
   it('ends a stream when its signal is aborted, in the middle or before', async () => {
     const store = opened()
     const stopped = new AbortController()

@@ -97,3 +97,15 @@ it('removes scratch files of processes that nobody has heard of for long, and no
   await second.close()
   expect((await stat(join(directory.path, 'ab', 'abc.car'))).size).toBe(15)
 })
+
+it('says why it could not read one of many blobs, and reads others after', async () => {
+  await using directory = await scratchDirectory()
+  const store = await openBlobs({ kind: 'local', directory: directory.path })
+  await put(store, 'good', Buffer.from('good'))
+  await mkdir(join(directory.path, 'oo', 'rooom.car'), { recursive: true })
+  const good = { key: 'good', offset: 0, length: 4 }
+  await expect(store.readMany([good, { key: 'rooom', offset: 0, length: 1 }])).rejects.toMatchObject({ code: 'EISDIR' })
+  const asked = Array.from({ length: 20 }, () => store.readMany([good, good]))
+  for (const bytes of await Promise.all(asked)) expect(Buffer.from(bytes).toString()).toBe('goodgood')
+  await store.close()
+})

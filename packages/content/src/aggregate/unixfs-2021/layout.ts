@@ -2,7 +2,7 @@ import type { CID } from 'multiformats/cid'
 import type { AbortOptions, Block } from '../../block.ts'
 import { encodeCarHeader } from '../../car/encode.ts'
 import { type PackedEntry, packFile } from '../../unixfs/file.ts'
-import { multihashSet } from '../multihash-set.ts'
+import { type MultihashSet, multihashSet } from '../multihash-set.ts'
 import type { RecipePart } from '../recipe.ts'
 import { multihashesIn, sectionBuffer } from '../section-buffer.ts'
 import { mergeRanges, type Section } from '../sections.ts'
@@ -26,7 +26,7 @@ export interface DagAggregate {
   /**
    * The bytes of the CAR, in order: header; root; the manifest's leaves, then the nodes above them; the folders, children first; then the blocks of
    * the entries, sorted by CID. What is generated comes first, so that who reads the CAR as a stream knows what is in it before it comes. Every
-   * block is there once. Can be walked many times, one after the other.
+   * block is there once. Can be walked once: what is generated is let go as it is handed out.
    */
   parts(sectionsOf: SectionsOf, options?: AbortOptions): AsyncGenerator<RecipePart, void, undefined>
 }
@@ -51,9 +51,13 @@ export async function layOutDags(items: Iterable<DagItem>, { signal }: AbortOpti
     root,
     entries,
     async *parts(sectionsOf, options) {
+      const known = multihashSet()
       yield { kind: 'bytes', bytes: encodeCarHeader([root]) }
-      for (const bytes of generated) yield { kind: 'bytes', bytes }
-      yield* shardRanges(entries, sectionsOf, generated, options)
+      for (let bytes = generated.shift(); bytes; bytes = generated.shift()) {
+        for (const multihash of multihashesIn(bytes)) known.add(multihash)
+        yield { kind: 'bytes', bytes }
+      }
+      yield* shardRanges(entries, sectionsOf, known, options)
     },
   }
 }
@@ -70,11 +74,9 @@ async function packManifest(entries: readonly DagEntry[], onBlock: (block: Block
 async function* shardRanges(
   entries: readonly DagEntry[],
   sectionsOf: SectionsOf,
-  generated: readonly Uint8Array[],
+  known: MultihashSet,
   { signal }: AbortOptions = {},
 ): AsyncGenerator<RecipePart, void, undefined> {
-  const known = multihashSet()
-  for (const sections of generated) for (const multihash of multihashesIn(sections)) known.add(multihash)
   const ranges = mergeRanges()
   for (const entry of entries) {
     signal?.throwIfAborted()

@@ -1,0 +1,127 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { sql } from 'kysely'
+import type { BlobsConfig } from '../blobs/open.ts'
+import { slots } from '../blobs/slots.ts'
+import type { Db } from '../database/database.ts'
+import { errorOf } from '../thread-errors.ts'
+import { BadAggregateError } from './bad-aggregate-error.ts'
+import type { BuildComponents } from './build-aggregate.ts'
+import type { StepData, StepMessage, StepOrder } from './step-messages.ts'
+import type { AggregateSteps } from './steps.ts'
+import { stepsHere } from './steps.ts'
+
+interface Components extends BuildComponents {
+  databaseUrl: string
+  blobsAt: BlobsConfig
+}
+
+export interface AsideLimits {
+  /** What has more blocks or bytes is done on a thread; starting one takes longer than building what has less. */
+  smallBlocks: number
+  smallBytes: number
+  /** What the heap of a thread may take. */
+  heap: { maxOldGenerationSizeMb: number; maxYoungGenerationSizeMb: number }
+}
+
+/** Up to so many bytes the piece is computed on the same thread: others take more memory than they save time. */
+const plainBytes = 1024 * 1024 * 1024
+
+/**
+ * Of an aggregate of a hundred thousand items some 90 MiB live. V8 lets a heap that may have gigabytes grow to four times what lives in it before it
+ * cleans up, and one that may have as little as this to less than one and a half times; and when the thread ends, all of it is given back.
+ */
+const usualLimits: AsideLimits = {
+  smallBlocks: 5000,
+  smallBytes: 64 * 1024 * 1024,
+  heap: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 },
+}
+
+/** How long a thread that was told to give up may take to put its things in order. */
+const orderlyMs = 5000
+
+/**
+ * Does the steps of large aggregates on a thread, one at a time, so that they take memory once and keep no request waiting; those of small ones
+ * here.
+ */
+export function stepsAside(components: Components, limits: AsideLimits = usualLimits): AggregateSteps {
+  const here = stepsHere(components)
+  const oneAtATime = slots(1)
+  const onThreadFor = async (
+    { aggregateId, ...about }: Pick<StepData, 'step' | 'aggregateId' | 'again'>,
+    planned: Planned,
+    options: ThreadOptions,
+  ) => {
+    const commPThreads = planned.bytes <= plainBytes ? 0 : undefined
+    const { databaseUrl, blobsAt: blobs } = components
+    const data = { ...about, aggregateId, commPThreads, databaseUrl, blobs }
+    return await oneAtATime.use(() => onThread(components, data, { ...options, heap: limits.heap }))
+  }
+  return {
+    async build({ aggregateId }, signal) {
+      const planned = await findPlanned(components.database, aggregateId)
+      if (isSmall(planned, limits)) return await here.build({ aggregateId }, signal)
+      await onThreadFor({ step: 'build', aggregateId, again: false }, planned, { signal })
+    },
+    async validate({ aggregateId }, options = {}) {
+      const planned = await findPlanned(components.database, aggregateId)
+      if (isSmall(planned, limits)) return await here.validate({ aggregateId }, options)
+      return await onThreadFor({ step: 'validate', aggregateId, again: options.again ?? false }, planned, options)
+    },
+  }
+}
+
+interface Planned {
+  blocks: number
+  bytes: number
+}
+
+function isSmall({ blocks, bytes }: Planned, { smallBlocks, smallBytes }: AsideLimits): boolean {
+  return blocks <= smallBlocks && bytes <= smallBytes
+}
+
+async function findPlanned({ kysely }: Db, aggregateId: number): Promise<Planned> {
+  const { rows } = await sql<Planned>`
+    select planned_blocks as blocks, planned_bytes as bytes from aggregate where id = ${aggregateId}`.execute(kysely)
+  return rows[0] ?? { blocks: 0, bytes: 0 }
+}
+
+interface ThreadOptions {
+  signal?: AbortSignal | undefined
+  onProgress?: ((bytes: number) => void) | undefined
+}
+
+async function onThread(
+  { log }: Pick<BuildComponents, 'log'>,
+  data: StepData,
+  { signal, onProgress, heap }: ThreadOptions & Pick<AsideLimits, 'heap'>,
+): Promise<boolean> {
+  signal?.throwIfAborted()
+  const worker = new Worker(new URL('./step-thread.ts', import.meta.url), { workerData: data, resourceLimits: heap })
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>()
+  worker.on('message', (message: StepMessage) => {
+    if ('log' in message) log[message.log](message.about, message.text)
+    else if ('progressBytes' in message) onProgress?.(message.progressBytes)
+    else if ('done' in message) resolve(message.done)
+    else reject('bad' in message ? new BadAggregateError(message.bad) : errorOf(message.failed))
+  })
+  worker.once('error', reject)
+  const exited = once(worker, 'exit').then(() => reject(new Error('The thread that worked on an aggregate ended.')))
+  let late: NodeJS.Timeout | undefined
+  const giveUp = () => {
+    worker.postMessage('abort' satisfies StepOrder)
+    late = setTimeout(() => void worker.terminate(), orderlyMs)
+  }
+  signal?.addEventListener('abort', giveUp)
+  try {
+    const done = await promise
+    await exited
+    return done
+  } catch (error) {
+    await exited
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
+    clearTimeout(late)
+  }
+}
