@@ -86,6 +86,11 @@ export class KeepsakeError extends Error {
     return statusOfCode[this.code]
   }
 
+  /** Whether an operator has to know: something broke, and did not only turn out to be impossible for now. */
+  get isTrouble(): boolean {
+    return this.status >= 500 && (this.status !== 503 || this.cause !== undefined)
+  }
+
   get nativeCode(): string {
     return nativeCodeOf(this.code)
   }

@@ -41,8 +41,21 @@ export interface ChainComponents {
   database: Db
 }
 
-function unavailable(message: string): KeepsakeError {
-  return new KeepsakeError('ERROR_UNAVAILABLE', message)
+/** Nobody has said yet which network this server is on; nothing is wrong. */
+export class NoChainYetError extends KeepsakeError {
+  constructor(message: string) {
+    super('ERROR_UNAVAILABLE', message)
+  }
+}
+
+/** The network in use; undefined while there is none yet. */
+export async function findChainSource(chain: Chain): Promise<ChainSource | undefined> {
+  try {
+    return await chain.source()
+  } catch (error) {
+    if (error instanceof NoChainYetError) return undefined
+    throw error
+  }
 }
 
 /** Undefined where this server has nothing to do with Filecoin. */
@@ -63,7 +76,7 @@ export function openChain({ config, database }: ChainComponents): Chain | undefi
   const source = async (): Promise<ChainSource> => {
     if (known && performance.now() - known.at < keptMs) return known.source
     const found = await findSource(database)
-    if (!found || !isOf(configured, found)) throw unavailable(absence(configured))
+    if (!found || !isOf(configured, found)) throw new NoChainYetError(absence(configured))
     known = { source: found, at: performance.now() }
     return found
   }

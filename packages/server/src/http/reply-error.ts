@@ -31,7 +31,7 @@ export type RenderError = (error: KeepsakeError) => { status: number; body: obje
 export function errorReplier(render: RenderError) {
   return async (thrown: unknown, request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const error = asKeepsakeError(thrown)
-    if (error.status >= 500) request.log.error({ err: error }, error.message)
+    if (error.isTrouble) request.log.error({ err: error }, error.message)
     else request.log.debug({ code: error.code, cause: error.cause }, error.message)
     const { status, body } = render(error)
     reply.code(status).type('application/json;charset=UTF-8')

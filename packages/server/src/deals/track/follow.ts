@@ -5,7 +5,7 @@ import { ancestorAt } from '@keepsake/filecoin/rpc/head-changes.ts'
 import { chainNotices } from '@keepsake/filecoin/rpc/notices.ts'
 import { isSameKey, type TipSet } from '@keepsake/filecoin/rpc/tip-set.ts'
 import { checkTime } from '@keepsake/filecoin/rpc/tip-set-rules.ts'
-import type { Chain } from '../../chain/chain.ts'
+import { type Chain, NoChainYetError } from '../../chain/chain.ts'
 import type { ChainSource } from '../../chain/source.ts'
 import type { Database } from '../../database/database.ts'
 import type { Facts } from '../../jobs/facts.ts'
@@ -18,6 +18,7 @@ import { listChainIds } from './store.ts'
 import { StaleLookError } from './write-news.ts'
 
 export interface FollowLog {
+  debug(fields: object, message: string): void
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
@@ -73,7 +74,13 @@ async function followAlways(components: FollowComponents, signal: AbortSignal): 
       await pause(isOurs ? firstDelayMs : lockRetryMs, signal)
     } catch (error) {
       if (signal.aborted) return
-      log.warn({ reason: (error as Error).message, againInMs: delayMs }, 'the Filecoin chain cannot be followed yet')
+      // While the devnet starts there is nothing to worry about; where it does not, whoever supervises it says so.
+      const isToCome = error instanceof NoChainYetError
+      if (isToCome) delayMs = firstDelayMs
+      log[isToCome ? 'debug' : 'warn'](
+        { reason: (error as Error).message, againInMs: delayMs },
+        'the Filecoin chain cannot be followed yet',
+      )
       await pause(delayMs, signal)
       delayMs = Math.min(delayMs * 2, maxDelayMs)
     }

@@ -50,7 +50,7 @@ afterEach(async () => {
 function follow(env: Record<string, string> = {}): Follower {
   const config = parseConfig({ FILECOIN_RPC: urls.join(), CHAIN_LOOKBACK: '0', ...env })
   const note = (_: object, message: string) => void lines.push(message)
-  const log = { info: note, warn: note, error: note }
+  const log = { debug: note, info: note, warn: note, error: note }
   const opened = openChain({ config, database: test.database })!
   const follower = followChain({ chain: opened, database: test.database, facts: record, log })
   followers.push(follower)
