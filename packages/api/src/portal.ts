@@ -4,6 +4,7 @@ import Type from 'typebox'
 
 const optional = Type.Optional
 const instant = Type.String({ format: 'date-time' })
+const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 const DataSource = Type.Object(
   {
@@ -27,6 +28,24 @@ export const EligiblePiece = Type.Object(
   { title: 'EligiblePiece' },
 )
 export type EligiblePiece = Type.Static<typeof EligiblePiece>
+
+/** What a storage provider said of itself when it asked to be registered, and what came of it. */
+export const AskedRegistration = Type.Object(
+  {
+    state: Type.Union([Type.Literal('waiting'), Type.Literal('approved'), Type.Literal('declined')]),
+    asked: instant,
+    decided: optional(instant),
+    because: optional(Type.String({ description: 'Why it was declined.' })),
+    organisation: Type.String(),
+    city: Type.String(),
+    country: Type.String(),
+    continent: Type.String(),
+    name: optional(Type.String()),
+    retrieval_url: optional(Type.String()),
+  },
+  { title: 'AskedRegistration' },
+)
+export type AskedRegistration = Type.Static<typeof AskedRegistration>
 
 export const PendingProposal = Type.Object(
   {
@@ -104,6 +123,7 @@ export const ProviderStatus = Type.Object(
     network: Type.String(),
     is_devnet: Type.Boolean({ description: 'Whether the network is simulated on the machine of this server.' }),
     registered: Type.Boolean(),
+    application: optional(AskedRegistration),
     name: optional(Type.String()),
     organisation: optional(Type.String()),
     city: optional(Type.String()),
@@ -115,6 +135,21 @@ export const ProviderStatus = Type.Object(
     eligible_for_mining: optional(Type.Boolean()),
     max_in_flight_bytes: optional(Type.Integer()),
     in_flight_bytes: optional(Type.Integer()),
+    retrieval: optional(
+      Type.Object(
+        {
+          standing: Type.Union([Type.Literal('new'), Type.Literal('good'), Type.Literal('shaky'), Type.Literal('poor')]),
+          checks: Type.Integer({ description: 'How many of the last checks this is made of.' }),
+          verified: Type.Integer({ description: 'In how many of them everything came back and was right.' }),
+          first_byte_ms: nullable(Type.Number({ description: 'Median of those.' })),
+          bytes_per_second: nullable(Type.Integer()),
+          last_checked: nullable(instant),
+          last_failure: nullable(Type.String()),
+          last_failed: nullable(instant),
+        },
+        { description: 'How it gives back what it stores; this server checks it.' },
+      ),
+    ),
     deals: optional(Type.Record(Type.String(), Count, { description: 'By state.' })),
     overdue: optional(
       Type.Array(

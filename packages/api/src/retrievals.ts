@@ -5,10 +5,9 @@ import Type from 'typebox'
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const instant = Type.String({ format: 'date-time' })
 
-const ProviderRetrievals = Type.Object(
+/** What the last checks of a storage provider came to. */
+export const RetrievalRecord = Type.Object(
   {
-    providerId: Type.Integer(),
-    provider: Type.String({ examples: ['f01000'] }),
     standing: Type.Union([Type.Literal('new'), Type.Literal('good'), Type.Literal('shaky'), Type.Literal('poor')], {
       description:
         '`new`: too few checks to say; `good`: at least 95 % of the last ones went well; `shaky`: at least 70 %; `poor`: fewer.',
@@ -21,6 +20,37 @@ const ProviderRetrievals = Type.Object(
     lastFailure: nullable(Type.String()),
     lastFailureAt: nullable(instant),
   },
+  { title: 'RetrievalRecord' },
+)
+export type RetrievalRecord = Type.Static<typeof RetrievalRecord>
+
+/** Checks of one storage provider over time. */
+export const RetrievalHistory = Type.Object(
+  {
+    stepSeconds: Type.Integer(),
+    stepCount: Type.Integer({ description: 'Steps of the time looked at; those without a check are left out of `steps`.' }),
+    endsAt: Type.String({ format: 'date-time', description: 'End of the last step.' }),
+    steps: Type.Array(
+      Type.Object({
+        at: Type.String({ format: 'date-time', description: 'When the step begins.' }),
+        checks: Type.Integer(),
+        verified: Type.Integer(),
+        firstByteMs: nullable(Type.Number()),
+        bytesPerSecond: nullable(Type.Number()),
+      }),
+      { description: 'The oldest first.' },
+    ),
+  },
+  { title: 'RetrievalHistory' },
+)
+export type RetrievalHistory = Type.Static<typeof RetrievalHistory>
+
+const ProviderRetrievals = Type.Intersect(
+  [
+    Type.Object({ providerId: Type.Integer(), provider: Type.String({ examples: ['f01000'] }) }),
+    RetrievalRecord,
+    Type.Object({ history: RetrievalHistory }),
+  ],
   { title: 'ProviderRetrievals' },
 )
 
@@ -32,7 +62,8 @@ const Retrieval = Type.Object(
     dealId: Type.Integer(),
     cid: Type.String(),
     way: Type.Union([Type.Literal('raw'), Type.Literal('car'), Type.Literal('path'), Type.Literal('piece')], {
-      description: 'Its root block; all of it; by its path from the root of the aggregate; by a range of bytes of the piece.',
+      description:
+        'A block, its root where it lies in one piece; all of it; by its path from the root of the aggregate; by a range of bytes of the piece.',
     }),
     outcome: Type.String({ description: '`ok`, or what went wrong, as a word.', examples: ['ok', 'wrong-bytes', 'timeout'] }),
     reason: nullable(Type.String()),
@@ -60,3 +91,4 @@ export const Retrievals = Type.Object(
   },
   { title: 'Retrievals' },
 )
+export type Retrievals = Type.Static<typeof Retrievals>

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { RetrievalHistory, RetrievalRecord } from './retrievals.ts'
 
 // Storage providers of Filecoin as people see them: on the page for providers, and on that of the operator.
 
@@ -36,6 +37,7 @@ export const StorageProvider = Type.Object(
     ),
     deals: Type.Array(Held),
     overdue: Type.Integer({ description: 'Deals whose next step should have happened by now.' }),
+    retrievals: RetrievalRecord,
   },
   { title: 'StorageProvider' },
 )
@@ -52,9 +54,24 @@ const Rules = Type.Object(
     inFlightBytes: Type.Integer(),
     endingDays: Type.Integer(),
     mustMine: Type.Boolean(),
+    leastStanding: Type.Union([Type.Literal('good'), Type.Literal('shaky'), Type.Literal('any')], {
+      description: 'With a worse standing a provider gets no pieces.',
+    }),
   },
   { title: 'ReplicationRules' },
 )
+
+const OfferedPiece = Type.Object(
+  {
+    pieceCid: Type.String(),
+    bytes: Type.Integer({ description: 'Padded.' }),
+    dataBytes: Type.Integer({ description: 'What there is to download.' }),
+    replicas: Type.Integer({ description: 'Live ones that count.' }),
+    since: instant,
+  },
+  { title: 'OfferedPiece' },
+)
+export type OfferedPiece = Type.Static<typeof OfferedPiece>
 
 export const StorageProviders = Type.Object(
   {
@@ -66,7 +83,11 @@ export const StorageProviders = Type.Object(
     portalUrl: Type.String(),
     rules: Rules,
     offered: Type.Object(
-      { pieces: Type.Integer(), bytes: Type.Integer({ description: 'Padded.' }) },
+      {
+        pieces: Type.Integer(),
+        bytes: Type.Integer({ description: 'Padded.' }),
+        first: Type.Array(OfferedPiece, { description: 'Those that have waited longest; of many only the first.' }),
+      },
       { description: 'Pieces that have fewer replicas than are wanted.' },
     ),
     providers: Type.Array(StorageProvider),
@@ -79,7 +100,9 @@ export const ProviderDeal = Type.Object(
   {
     id: Type.Integer(),
     pieceCid: Type.String(),
+    proposalCid: nullable(Type.String({ description: 'By which the provider imports the data.' })),
     bytes: Type.Integer({ description: 'Padded.' }),
+    dataBytes: Type.Integer({ description: 'What there is to download.' }),
     state: Type.String(),
     reason: nullable(Type.String()),
     proving: nullable(Type.String()),
@@ -95,7 +118,18 @@ export const ProviderDeal = Type.Object(
 export type ProviderDeal = Type.Static<typeof ProviderDeal>
 
 export const ProviderDeals = Type.Object(
-  { provider: StorageProvider, deals: Type.Array(ProviderDeal, { description: 'The newest first; of many only the newest.' }) },
+  {
+    network: Type.String(),
+    isDevnet: Type.Boolean({ description: 'Whether it is simulated on the machine of the server.' }),
+    portalUrl: Type.String(),
+    inFlight: Type.Object({
+      bytes: Type.Integer({ description: 'Padded: taken, and in no sector yet.' }),
+      most: Type.Integer(),
+    }),
+    provider: StorageProvider,
+    history: RetrievalHistory,
+    deals: Type.Array(ProviderDeal, { description: 'The newest first; of many only the newest.' }),
+  },
   { title: 'ProviderDeals' },
 )
 export type ProviderDeals = Type.Static<typeof ProviderDeals>
@@ -140,6 +174,17 @@ export const Replication = Type.Object(
     }),
     under: Type.Array(Replicated, { description: 'With fewer than are wanted; the oldest first.' }),
     over: Type.Array(Replicated, { description: 'With more than are wanted, the most first.' }),
+    short: Type.Integer({ description: 'How many have fewer than are wanted.' }),
+    places: Type.Array(
+      Type.Object({
+        continent: Continent,
+        country: nullable(Type.String({ description: 'Null: the whole continent.' })),
+        replicas: Type.Integer(),
+        aggregates: Type.Integer({ description: 'How many have replicas there.' }),
+        over: Type.Integer({ description: 'How many have more there than the rules allow.' }),
+        room: Type.Integer({ description: 'How many have fewer replicas than are wanted, and may have one more there.' }),
+      }),
+    ),
     crowded: Type.Array(
       Type.Object({
         aggregate: Type.Integer(),
@@ -178,3 +223,30 @@ export const PortalLogQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
 })
 export type PortalLogQuery = Type.Static<typeof PortalLogQuery>
+
+/** A storage provider that asks to be registered. */
+export const ProviderApplication = Type.Object(
+  {
+    provider: Type.String({ examples: ['f01234'] }),
+    name: Type.String(),
+    organisation: Type.String(),
+    city: Type.String(),
+    country: Type.String(),
+    continent: Continent,
+    retrievalUrl: nullable(Type.String()),
+    place: Type.String({ description: 'Where it asked from.' }),
+    askedAt: instant,
+    state: Type.Union([Type.Literal('waiting'), Type.Literal('approved'), Type.Literal('declined')]),
+    decidedAt: nullable(instant),
+    decidedBy: nullable(Type.String()),
+    because: nullable(Type.String()),
+  },
+  { title: 'ProviderApplication' },
+)
+export type ProviderApplication = Type.Static<typeof ProviderApplication>
+
+export const ApplicationsQuery = Type.Object({
+  state: Type.Optional(Type.Union([Type.Literal('waiting'), Type.Literal('approved'), Type.Literal('declined')])),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 200 })),
+})
+export type ApplicationsQuery = Type.Static<typeof ApplicationsQuery>

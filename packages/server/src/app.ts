@@ -197,7 +197,7 @@ export async function createApp(
   const health = () => checkComponents({ ...service, peerTrouble, devnetTrouble })
   const laterParts = [
     aggregateAdminRoutes(service),
-    providerAdminRoutes(service),
+    providerAdminRoutes({ ...service, publicUrl }),
     dealAdminRoutes(service),
     retrievalAdminRoutes(service),
   ]

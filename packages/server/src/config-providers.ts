@@ -49,6 +49,13 @@ export const providerSettings = {
       '`auto` is `yes`, but not on the devnet, where nobody mines.',
     initial: 'auto',
   }),
+  PROVIDER_LEAST_STANDING: choice(['shaky', 'good', 'any'], {
+    section: 'Storage providers',
+    description:
+      'What the standing of a storage provider has to be at least for it to get pieces and renewals: by the checks whether it gives back what it stores (`RETRIEVAL_CHECK_MINUTES`). ' +
+      '`shaky`: not `poor`, seven of ten checks went well. `good`: 19 of 20. A new one is good enough. `any` asks nothing of it.',
+    initial: 'shaky',
+  }),
   PORTAL_LOG_DAYS: integer(1, 3650, {
     section: 'Storage providers',
     description: 'How long requests to the portal are kept, with who asked, for what, and what they were told.',

@@ -20,6 +20,7 @@
  *
  *   deal:reserved   a provider asked for a piece ──► propose-deal   signs the proposal
  *        └─ deal:proposed ──► deliver-deal   or the provider comes for it ── deal:delivered ── the chain has it ── deal:published ── it is in a sector ── deal:active
+ *        deal:active ──► check-retrievals   asks for some of it, as a stranger would
  *   deal:expired, deal:terminated, deal:failed   how it ends ──► settle-deals   the piece is offered again, or renewed
  *
  *   sign-in-link:requested, invitation:made  a mail is to be sent ──► send-sign-in-link, send-invitation
@@ -39,7 +40,8 @@ export const pipeline = {
   'deal:proposed': ['deliver-deal'],
   'deal:delivered': [],
   'deal:published': [],
-  'deal:active': [],
+  // Whether it is given back is known soon, not when its turn comes. Many become active together.
+  'deal:active': [{ sweep: 'check-retrievals', withinMs: 5_000 }],
   'retrieval:verified': [],
   'retrieval:failed': [],
   // What becomes of the piece now: when its provider may have it again, and whether another deal stands in for it.

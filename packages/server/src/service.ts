@@ -38,6 +38,8 @@ import { pinPolicyOf } from './pins/pins.ts'
 import { registerBackends } from './pins/registered.ts'
 import { pipeline } from './pipeline.ts'
 import type { Backing } from './providers/backing.ts'
+import type { RetrievalRecords } from './providers/retrieval-records.ts'
+import { retrievalRecords } from './retrievals/records.ts'
 import type { FindDeals } from './uploads/deals.ts'
 
 /** Everything the parts of one process share, made once, here, and handed to each part that needs it. */
@@ -69,6 +71,8 @@ export interface Service extends AsyncDisposable {
   /** Undefined with `FILECOIN_RPC=off`. */
   chain: Chain | undefined
   findDeals: FindDeals
+  /** How storage providers give back what they store. */
+  retrievalRecords: RetrievalRecords
   /** Signs proposals of deals. */
   wallet: Wallet
   /** What is left to promise in deals. */
@@ -169,6 +173,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     peerControl: openPeerControl({ database, token: peerToken }),
     chain,
     findDeals: dealFinder({ database, isFollowed: config.FILECOIN_RPC !== 'off' }),
+    retrievalRecords: retrievalRecords({ database }),
     wallet,
     backing: openDataCap({ chain, wallet, rules: dealRules(config) }),
     pinBackends,

@@ -81,7 +81,7 @@ export interface ChainHeadTable {
   seen_at: Generated<Date>
 }
 
-// Requests to the portal, and who would like to be registered: migration 000014.
+// Requests to the portal: migration 000014.
 
 export interface PortalRequestTable {
   id: string
@@ -97,6 +97,26 @@ export interface PortalRequestTable {
   reason: string | null
   deal_id: number | null
   took_ms: number
+}
+
+/** Who asks to be registered: migration 000016. */
+export interface ProviderApplicationTable {
+  id: Generated<number>
+  network: string
+  actor_id: number
+  name: string
+  organisation: string
+  city: string
+  country: string
+  continent: string
+  retrieval_url: string | null
+  request_id: string
+  place: string
+  asked_at: Created
+  state: Generated<'waiting' | 'approved' | 'declined'>
+  decided_at: Date | null
+  decided_by: string | null
+  because: string | null
 }
 
 /** Keys with which proposals are signed: migration 000011. */

@@ -5,6 +5,7 @@ import type {
   DealEventTable,
   DealTable,
   PortalRequestTable,
+  ProviderApplicationTable,
   ProviderTable,
   WalletKeyTable,
 } from './schema-filecoin.ts'
@@ -393,4 +394,5 @@ export interface Schema {
   wallet_key: WalletKeyTable
   retrieval: RetrievalTable
   portal_request: PortalRequestTable
+  provider_application: ProviderApplicationTable
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { JobHandlers, JobLog } from '../jobs/worker.ts'
+import type { RetrievalRecords } from '../providers/retrieval-records.ts'
 import { deliverDeal } from './deliver.ts'
 import { openDrivers } from './drivers/open-drivers.ts'
 import { proposeDeal } from './propose.ts'
@@ -17,6 +18,7 @@ interface Components {
   database: Db
   facts: Facts
   chain: Chain | undefined
+  retrievalRecords: RetrievalRecords
   wallet: Wallet
   log: JobLog
 }

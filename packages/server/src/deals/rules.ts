@@ -1,4 +1,6 @@
 import type { Config } from '../config.ts'
+import type { LeastStanding } from '../providers/retrieval-records.ts'
+import { leastStandingOf } from '../providers/rules.ts'
 
 /** Epochs of 30 seconds; where they are shorter, hours and days of deals pass more quickly. */
 export const epochsPerHour = 120
@@ -16,6 +18,8 @@ export interface DealRules {
   /** After the first failure with a piece. */
   againEpochs: number
   maxAgainEpochs: number
+  /** With a provider of a worse standing nothing is renewed. */
+  leastStanding: LeastStanding
 }
 
 const maxAgainDays = 30
@@ -30,6 +34,7 @@ export function dealRules(config: Config): DealRules {
     renewEpochs: config.DEAL_RENEW === 'yes' ? config.DEAL_ENDING_DAYS * epochsPerDay : undefined,
     againEpochs: config.DEAL_AGAIN_HOURS * epochsPerHour,
     maxAgainEpochs: maxAgainDays * epochsPerDay,
+    leastStanding: leastStandingOf(config),
   }
 }
 

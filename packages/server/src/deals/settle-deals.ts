@@ -1,11 +1,10 @@
-import type { Chain } from '../chain/chain.ts'
-import type { ChainSource } from '../chain/source.ts'
+import { type Chain, findChainSource } from '../chain/chain.ts'
 import type { Db } from '../database/database.ts'
-import { KeepsakeError } from '../errors.ts'
 import type { Facts } from '../jobs/facts.ts'
 import type { JobLog } from '../jobs/worker.ts'
 import { changeDeal } from '../providers/deal-change.ts'
 import { lockRequests, reserve } from '../providers/reserve.ts'
+import { isGoodEnough, type RetrievalRecords } from '../providers/retrieval-records.ts'
 import { againAfter, type DealRules } from './rules.ts'
 import { listEnding, listMissedStarts, listStaleReservations, listUnsettled, settleAgain } from './store.ts'
 
@@ -13,6 +12,7 @@ export interface SettleComponents {
   database: Db
   facts: Facts
   chain: Chain | undefined
+  retrievalRecords: Pick<RetrievalRecords, 'read'>
   rules: DealRules
   log: JobLog
 }
@@ -83,17 +83,8 @@ async function failMissedStarts({ database, facts, log }: SettleComponents, sign
 
 /** How long an epoch is, in milliseconds, on the network of now; on one that is not in use any more nothing is offered anyway. */
 async function epochMs(chain: Chain | undefined): Promise<number> {
-  const seconds = chain ? (await findSource(chain))?.epochSeconds : undefined
+  const seconds = chain ? (await findChainSource(chain))?.epochSeconds : undefined
   return (seconds ?? 30) * 1000
-}
-
-async function findSource(chain: Chain): Promise<ChainSource | undefined> {
-  try {
-    return await chain.source()
-  } catch (error) {
-    if (error instanceof KeepsakeError && error.code === 'ERROR_UNAVAILABLE') return undefined
-    throw error
-  }
 }
 
 /** Of what failed or was terminated: when its provider may have the piece again. Others may have it at once. */
@@ -106,12 +97,17 @@ async function settleAgainTimes({ database, chain, rules }: SettleComponents, si
   )
 }
 
-/** Proposes to the same provider what is to stand in for a deal that ends soon. Others are offered the piece beside that, for it counts no more. */
-async function renewEnding({ database, facts, chain, rules, log }: SettleComponents, signal?: AbortSignal): Promise<void> {
-  const source = rules.renewEpochs === undefined || !chain ? undefined : await findSource(chain)
+/** Proposes to the same provider, where that may have pieces, what is to stand in for a deal that ends soon. Others are offered the piece beside that, for it counts no more. */
+async function renewEnding(
+  { database, facts, chain, retrievalRecords, rules, log }: SettleComponents,
+  signal?: AbortSignal,
+): Promise<void> {
+  const source = rules.renewEpochs === undefined || !chain ? undefined : await findChainSource(chain)
   if (!source || !chain || rules.renewEpochs === undefined) return
   const epoch = await chain.epochNow()
-  const which = { network: source.network, epoch, renewEpochs: rules.renewEpochs, limit: batchSize }
+  const records = await retrievalRecords.read(source.network)
+  const notWith = [...records].filter(([, { standing }]) => !isGoodEnough(standing, rules.leastStanding)).map(([id]) => id)
+  const which = { network: source.network, epoch, renewEpochs: rules.renewEpochs, notWith, limit: batchSize }
   await eachBatch(
     () => listEnding(database, which),
     async ({ id, aggregateId, providerId, endEpoch }) => {

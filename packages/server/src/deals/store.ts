@@ -86,16 +86,27 @@ export async function settleAgain({ kysely }: Db, dealId: number, at: Date): Pro
   )
 }
 
+interface WhichEnding {
+  network: string
+  epoch: number
+  renewEpochs: number
+  /** Rows of providers that get nothing new. */
+  notWith: readonly number[]
+  limit: number
+  /** Only this one. */
+  id?: number
+}
+
 /** Active deals that end soon and that no other stands in for, at providers that are not suspended and may be asked at present. */
 export async function listEnding(
   { kysely }: Db,
-  { network, epoch, renewEpochs, limit, id }: { network: string; epoch: number; renewEpochs: number; limit: number; id?: number },
+  { network, epoch, renewEpochs, notWith, limit, id }: WhichEnding,
 ): Promise<{ id: number; aggregateId: number; providerId: number; driver: string; endEpoch: number }[]> {
   const { rows } = await sql<{ id: number; aggregateId: number; providerId: number; driver: string; endEpoch: number }>`
     select d.id, d.aggregate_id as "aggregateId", d.provider_id as "providerId", d.driver, d.end_epoch as "endEpoch"
     from deal d join provider p on p.id = d.provider_id
     where p.network = ${network} and p.state = 'active' and d.state = 'active' and d.end_epoch > ${epoch}::bigint
-      and ${id === undefined ? sql`true` : sql`d.id = ${id}`}
+      and ${id === undefined ? sql`true` : sql`d.id = ${id}`} and d.provider_id <> all(${notWith}::bigint[])
       and d.end_epoch - least(${renewEpochs}::bigint, (d.end_epoch - d.start_epoch) / 4) <= ${epoch}::bigint
       and not exists (
         select from deal o where o.aggregate_id = d.aggregate_id and o.provider_id = d.provider_id and o.id > d.id

@@ -1,8 +1,6 @@
-import { formatBytes } from '@keepsake/terminal/sizes.ts'
 import { formatTable } from '@keepsake/terminal/table.ts'
 import type { Command } from 'commander'
 import { listRequests } from '../providers/audit.ts'
-import { countByState, type StateCount } from '../providers/holdings.ts'
 import {
   addressOf,
   type Continent,
@@ -11,73 +9,13 @@ import {
   type ProviderDetails,
   parseActorId,
 } from '../providers/providers.ts'
-import { changeProvider, listProviders, registerProvider, resumeProvider, suspendProvider } from '../providers/registered.ts'
-import type { Service } from '../service.ts'
+import { changeProvider, registerProvider, resumeProvider, suspendProvider } from '../providers/registered.ts'
 import type { Context } from './context.ts'
 import { print, tell, withService } from './context.ts'
 import { UsageError } from './failure.ts'
 import { dataHelp } from './program-help.ts'
-
-interface Options {
-  network?: string
-  json?: boolean
-}
-
-/** The network that is meant: the one this server is on, unless another is named. */
-async function networkOf(service: Service, { network }: Options): Promise<string> {
-  if (network !== undefined) return network
-  if (!service.chain)
-    throw new UsageError('This server makes no Filecoin deals (FILECOIN_RPC=off). Name the network: --network mainnet.')
-  return (await service.chain.source()).network
-}
-
-function heldText(counts: readonly StateCount[]): string[] {
-  const active = counts.find(({ state }) => state === 'active')
-  const onTheirWay = counts.filter(({ state }) => ['reserved', 'proposed', 'delivered', 'published'].includes(state))
-  const underWay = onTheirWay.reduce((sum, { deals }) => sum + deals, 0)
-  const lost = counts
-    .filter(({ state }) => state === 'terminated' || state === 'failed')
-    .reduce((sum, { deals }) => sum + deals, 0)
-  return [active ? `${active.deals} (${formatBytes(active.bytes)})` : '0', String(underWay), String(lost)]
-}
-
-async function list(context: Context, options: Options): Promise<void> {
-  await withService(context, async (service) => {
-    const network = await networkOf(service, options)
-    const [providers, counts] = await Promise.all([
-      listProviders(service.database, network),
-      countByState(service.database, network),
-    ])
-    const heldBy = Map.groupBy(counts, ({ providerId }) => providerId)
-    if (options.json) {
-      const rows = providers.map((provider) => ({
-        provider: addressOf(provider),
-        ...provider,
-        deals: (heldBy.get(provider.id) ?? []).map(({ state, deals, bytes }) => ({ state, deals, bytes })),
-      }))
-      return print(JSON.stringify(rows, null, 2))
-    }
-    if (providers.length === 0)
-      return tell(`No storage provider is registered on ${network}. keepsake providers add --help says how.`)
-    const right = (title: string) => ({ title, align: 'right' as const })
-    const columns = [
-      { title: 'Provider' },
-      { title: 'Organisation', flexible: true },
-      { title: 'Place' },
-      right('Active'),
-      right('Under way'),
-      right('Lost'),
-      { title: 'State', flexible: true },
-    ]
-    const rows = providers.map((provider) => {
-      const { organisation, city, country, continent, state, suspendedBecause } = provider
-      const standing = state === 'suspended' && suspendedBecause ? `suspended: ${suspendedBecause}` : state
-      const place = `${city}, ${country}, ${continent}`
-      return [addressOf(provider), organisation, place, ...heldText(heldBy.get(provider.id) ?? []), standing]
-    })
-    for (const line of formatTable(columns, rows, process.stdout)) print(line)
-  })
-}
+import { addApplications } from './provider-applications-command.ts'
+import { list, networkOf, type Options, show } from './providers-report.ts'
 
 interface DetailOptions extends Options {
   name?: string
@@ -163,9 +101,9 @@ const networkOption = ['--network <name>', 'another Filecoin network than the on
 
 export function addProviders(program: Command, context: Context): void {
   const providers = program.command('providers').description('storage providers that may take pieces, and what they asked for')
-  const command = (name: string, description: string, example: string) =>
+  const command = (name: string, description: string, example: string, { isDefault = false } = {}) =>
     providers
-      .command(name)
+      .command(name, { isDefault })
       .description(description)
       .option(...networkOption)
       .option('--json', 'print JSON')
@@ -179,7 +117,13 @@ export function addProviders(program: Command, context: Context): void {
     option('--continent <code>', continents.join(', '))
     return given.option('--name <name>', 'what to call it').option('--retrieval-url <url>', 'where it gives out what it holds')
   }
-  command('list', 'registered storage providers, and what they hold', 'list').action((options: Options) => list(context, options))
+  command('list', 'registered storage providers, and what they hold', 'list', { isDefault: true }).action((options: Options) =>
+    list(context, options),
+  )
+  command('show', 'one of them: what it holds, and how it gives that back', 'show f01234')
+    .argument('<provider>', 'as in f01234')
+    .action((id: string, options: Options) => show(context, parseActorId(id), options))
+  addApplications(context, command)
   describing(
     command(
       'add',

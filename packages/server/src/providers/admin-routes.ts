@@ -7,25 +7,23 @@ import {
   ProviderParams,
   Replication,
   StorageProviderChange,
+  StorageProviders,
   Suspension,
 } from '@keepsake/api/storage-providers.ts'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import type { Chain } from '../chain/chain.ts'
-import type { Config } from '../config.ts'
-import type { Db } from '../database/database.ts'
+import { signedIn } from '../accounts/session-guard.ts'
 import { KeepsakeError } from '../errors.ts'
+import { applicationRoutes } from './application-routes.ts'
 import { listRequests } from './audit.ts'
-import { whereNow } from './overview.ts'
+import { type OverviewComponents, readOverview, whereNow } from './overview.ts'
 import { addressOf, parseActorId } from './providers.ts'
 import { changeProvider, registerProvider, resumeProvider, suspendProvider } from './registered.ts'
 import { readReplication } from './replication.ts'
 import { replicationRules } from './rules.ts'
 
-interface Components {
-  config: Config
-  database: Db
-  chain: Chain | undefined
+interface Components extends OverviewComponents {
+  log: { info(object: object, message: string): void }
 }
 
 const tags = ['admin']
@@ -33,7 +31,8 @@ const done = { 200: Type.Object({ ok: Type.Literal(true) }), '4xx': Failure }
 const maxListed = 100
 
 /** The operator's view of storage providers, for the website: below `/account/admin`. */
-export function providerAdminRoutes({ config, database, chain }: Components) {
+export function providerAdminRoutes(components: Components) {
+  const { config, database, chain, log } = components
   const rules = replicationRules(config)
 
   async function here() {
@@ -44,7 +43,21 @@ export function providerAdminRoutes({ config, database, chain }: Components) {
   const named = (params: unknown) => parseActorId((params as { provider: string }).provider)
 
   return async (app: FastifyInstance): Promise<void> => {
-    changeRoutes(app, { database, named, network: async () => (await here()).network })
+    const network = async () => (await here()).network
+    changeRoutes(app, { database, log, named, network })
+    await app.register(applicationRoutes({ database, log, network }))
+    app.route({
+      method: 'GET',
+      url: '/providers',
+      config: { session: 'admin' },
+      schema: {
+        tags,
+        operationId: 'listProvidersNow',
+        summary: 'What everybody may know of storage providers, as it is at this moment',
+        response: { 200: success(StorageProviders), '4xx': Failure },
+      },
+      handler: async () => ({ ok: true, value: await readOverview(components) }),
+    })
     app.route({
       method: 'GET',
       url: '/replication',
@@ -88,13 +101,15 @@ export function providerAdminRoutes({ config, database, chain }: Components) {
   }
 }
 
-interface ChangeParts {
-  database: Db
+interface ChangeParts extends Pick<Components, 'database' | 'log'> {
   named(params: unknown): number
   network(): Promise<string>
 }
 
-function changeRoutes(app: FastifyInstance, { database, named, network }: ChangeParts): void {
+function changeRoutes(app: FastifyInstance, { database, log, named, network }: ChangeParts): void {
+  /** Each change goes to the log with who made it. */
+  const tell = (request: FastifyRequest, change: object) =>
+    log.info({ ...change, by: signedIn(request).userId }, 'an administrator changed a storage provider')
   app.route({
     method: 'POST',
     url: '/providers',
@@ -109,6 +124,7 @@ function changeRoutes(app: FastifyInstance, { database, named, network }: Change
     handler: async (request) => {
       const { provider, name = '', retrievalUrl = null, ...details } = request.body as NewStorageProvider
       await registerProvider(database, await network(), parseActorId(provider), { name, retrievalUrl, ...details })
+      tell(request, { provider, registered: true })
       return { ok: true }
     },
   })
@@ -119,7 +135,9 @@ function changeRoutes(app: FastifyInstance, { database, named, network }: Change
       config: { session: 'admin', mode: 'w', errors: ['NOT_FOUND', 'BAD_REQUEST', 'ERROR_UNAVAILABLE'] },
       schema: { tags, params: ProviderParams, response: done, ...schema },
       handler: async (request) => {
-        await apply(named(request.params), await network(), request.body)
+        const actorId = named(request.params)
+        await apply(actorId, await network(), request.body)
+        tell(request, { provider: addressOf({ actorId }), change: url || 'details', body: request.body })
         return { ok: true }
       },
     })

@@ -3,7 +3,7 @@ import type { Db } from '../database/database.ts'
 import type { RefusalCode } from './refusals.ts'
 
 /** What can be asked of the portal. */
-export type PortalCall = 'status' | 'eligible_pieces' | 'pending_proposals' | 'request_piece'
+export type PortalCall = 'status' | 'eligible_pieces' | 'pending_proposals' | 'request_piece' | 'register'
 
 /** One request to the portal, and what it was told. */
 export interface PortalRequest {
@@ -84,11 +84,14 @@ const maxKept = 1_000_000
 const forgottenAtOnce = 10_000
 
 /** Forgets requests older than that, and the oldest of what is too many. */
-export async function forgetRequests({ kysely }: Db, before: Date, signal?: AbortSignal): Promise<void> {
-  const { rows } = await sql<{ at: Date }>`select at from portal_request order by at desc offset ${maxKept} limit 1`.execute(
-    kysely,
-  )
-  const limit = rows[0] && rows[0].at > before ? rows[0].at : before
+export async function forgetRequests(
+  { kysely }: Db,
+  before: Date,
+  { most = maxKept, signal }: { most?: number; signal?: AbortSignal | undefined } = {},
+): Promise<void> {
+  const { rows } = await sql<{ at: Date }>`select at from portal_request order by at desc offset ${most} limit 1`.execute(kysely)
+  // The first that is too many goes too.
+  const limit = rows[0] && rows[0].at > before ? new Date(rows[0].at.getTime() + 1) : before
   for (;;) {
     signal?.throwIfAborted()
     const deleted = await sql`

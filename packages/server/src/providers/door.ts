@@ -58,6 +58,8 @@ export interface DoorComponents {
   publicUrl(): string
 }
 
+/** Calls for those that are not registered too: one says that they are not, one asks for it. */
+const forAll: readonly PortalCall[] = ['status', 'register']
 const retryAfterSeconds: Readonly<Record<number, number>> = { 429: 60, 503: 5 }
 const maxNotedCharacters = 200
 
@@ -101,7 +103,7 @@ export function openDoor({ config, database, chain, authorizer, publicUrl }: Doo
     async admit(request: FastifyRequest): Promise<void> {
       const one = begin(request)
       asked.set(request, one)
-      const mode = one.call === 'request_piece' ? 'w' : 'r'
+      const mode = one.call === 'request_piece' || one.call === 'register' ? 'w' : 'r'
       if (!config.MAINTENANCE.includes(mode))
         throw new KeepsakeError('ERROR_MAINTENANCE', `The server is in maintenance (${config.MAINTENANCE}); try again later.`)
       const claim = authorizer.read(request.headers.authorization)
@@ -109,8 +111,7 @@ export function openDoor({ config, database, chain, authorizer, publicUrl }: Doo
       one.epoch = await requireChain(chain).epochNow()
       one.who = await authorizer.identify(claim, one.place)
       one.provider = await findProvider(database, one.source.network, one.who.actorId)
-      // Its status is for everybody: it says also that one is not registered.
-      if (!one.provider && one.call !== 'status')
+      if (!one.provider && !forAll.includes(one.call))
         throw new KeepsakeError('ERROR_NOT_REGISTERED', notRegisteredLine(one.who.actorId, one.source.network, publicUrl()))
     },
 
@@ -127,7 +128,7 @@ export function openDoor({ config, database, chain, authorizer, publicUrl }: Doo
       const error = asKeepsakeError(thrown)
       const one = asked.get(request) ?? begin(request)
       const { status } = error
-      if (status >= 500) request.log.error({ err: error }, error.message)
+      if (error.isTrouble) request.log.error({ err: error }, error.message)
       const refusal = refusalOf(error)
       // What is over the limit is not noted one by one: that would be a way to fill the disk.
       if (status !== 429)

@@ -1,6 +1,7 @@
 import type { DealState } from '@keepsake/api/deals.ts'
 import { pieceCidV1 } from '@keepsake/content/piece/piece-cid.ts'
 import { sql } from 'kysely'
+import { CID } from 'multiformats/cid'
 import type { Db } from '../database/database.ts'
 
 /** Deals of one provider in one state. */
@@ -27,8 +28,11 @@ export interface HeldDeal {
   id: number
   providerId: number
   pieceCid: string
+  proposalCid: string | null
   /** Padded. */
   bytes: number
+  /** What there is to download. */
+  dataBytes: number
   state: DealState
   reason: string | null
   proving: 'proving' | 'unproven' | 'faulty' | 'unknown' | null
@@ -39,7 +43,7 @@ export interface HeldDeal {
   changedAt: Date
 }
 
-type Row = Omit<HeldDeal, 'pieceCid'> & { root: Uint8Array }
+type Row = Omit<HeldDeal, 'pieceCid' | 'proposalCid'> & { root: Uint8Array; proposal: Uint8Array | null }
 
 /** Deals of a provider, the newest first; `overdue`: only those whose next step should have happened by now. */
 export async function listDeals(
@@ -47,12 +51,17 @@ export async function listDeals(
   { providerId, overdue = false, limit }: { providerId: number; overdue?: boolean; limit: number },
 ): Promise<HeldDeal[]> {
   const { rows } = await sql<Row>`
-    select d.id, d.provider_id as "providerId", a.piece_root as root, (32 * 2 ^ a.piece_height)::bigint as bytes, d.state, d.reason, d.proving,
+    select d.id, d.provider_id as "providerId", a.piece_root as root, d.proposal_cid as proposal, (32 * 2 ^ a.piece_height)::bigint as bytes,
+      a.size_bytes as "dataBytes", d.state, d.reason, d.proving,
       d.chain_deal_id as "chainDealId", d.start_epoch as "startEpoch", d.end_epoch as "endEpoch", d.due_at as "dueAt", d.changed_at as "changedAt"
     from deal d join aggregate a on a.id = d.aggregate_id where d.provider_id = ${providerId}
       and ${overdue ? sql`d.due_at < clock_timestamp() and d.state in ('reserved', 'proposed', 'delivered', 'published')` : sql`true`}
     order by d.id desc limit ${limit}`.execute(kysely)
-  return rows.map(({ root, ...row }) => ({ ...row, pieceCid: pieceCidV1({ root }).toString() }))
+  return rows.map(({ root, proposal, ...row }) => ({
+    ...row,
+    pieceCid: pieceCidV1({ root }).toString(),
+    proposalCid: proposal && CID.decode(proposal).toString(),
+  }))
 }
 
 /** How many deals of each provider of a network have a step that should have happened by now. */

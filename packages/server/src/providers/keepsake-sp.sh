@@ -2,6 +2,8 @@
 # For storage providers: shows this server who you are, lists what you may take, takes it, downloads it, and says how to import it.
 #
 #   sh keepsake-sp.sh status              what the server knows of you
+#   sh keepsake-sp.sh register ORGANISATION CITY COUNTRY CONTINENT [URL [NAME]]
+#                                         ask the operator to be registered; URL is where you give out what you hold
 #   sh keepsake-sp.sh list [LIMIT]        pieces you may take
 #   sh keepsake-sp.sh request PIECE_CID   take one
 #   sh keepsake-sp.sh pending             proposals that wait to be published
@@ -79,11 +81,11 @@ authorize() {
   printf '%s' "$header"
 }
 
-# One question to the portal: path, what else is signed. Prints the answer; a refusal goes to standard error, with every reason.
+# One question to the portal: path, what else is signed, method. Prints the answer; a refusal goes to standard error, with every reason.
 ask() {
   header=$(authorize "${2:-}")
   answer=$(printf 'header = "Authorization: %s"\n' "$header" |
-    curl --silent --show-error --max-time 120 --config - "$KEEPSAKE_URL/sp/$1") || fail "$KEEPSAKE_URL does not answer"
+    curl --silent --show-error --max-time 120 --request "${3:-GET}" --config - "$KEEPSAKE_URL/sp/$1") || fail "$KEEPSAKE_URL does not answer"
   printf '%s' "$answer" | jq -e '.response_code' >/dev/null 2>&1 || fail "what answers at $KEEPSAKE_URL/sp/ is not the portal"
   printf '%s' "$answer" | jq -r '.info_lines // [] | .[]' >&2
   if [ "$(printf '%s' "$answer" | jq -r '.response_code')" != 200 ]; then
@@ -93,10 +95,16 @@ $(printf '%s' "$answer" | jq -r '.error_lines[] | "  " + .')"
   printf '%s' "$answer"
 }
 
-# Asks, and shows what jq makes of the answer: path, filter, what else is signed.
+# Asks, and shows what jq makes of the answer: path, filter, what else is signed, method.
 show() {
-  told=$(ask "$1" "${3:-}")
+  told=$(ask "$1" "${3:-}" "${4:-}")
   printf '%s' "$told" | jq -r "$2"
+}
+
+# What is said of oneself, as a query.
+registration() {
+  jq -nr --arg organisation "$1" --arg city "$2" --arg country "$3" --arg continent "$4" --arg retrieval_url "${5:-}" --arg name "${6:-}" \
+    '"call=register" + ([$ARGS.named | to_entries[] | select(.value != "") | "&\(.key)=\(.value | @uri)"] | join(""))'
 }
 
 # The proposals that wait, one a line: piece CID, URL, proposal CID.
@@ -141,6 +149,11 @@ main() {
   [ "$command" = help ] || find_lotus
   case $command in
     status) show status .response ;;
+    register)
+      [ -n "${5:-}" ] || fail 'say who you are: register ORGANISATION CITY COUNTRY CONTINENT [URL [NAME]]'
+      shift
+      show register .response "$(registration "$@")" POST
+      ;;
     list) show "eligible_pieces?limit=${2:-500}" '.response[] | [.piece_cid, .padded_piece_size, .replicas] | @tsv' ;;
     request)
       [ -n "${2:-}" ] || fail 'say which piece: request PIECE_CID'

@@ -6,15 +6,18 @@ import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
 import type { Facts } from '../jobs/facts.ts'
 import { pieceUrl, signLink } from '../pieces/signed-links.ts'
+import { findApplication } from './applications.ts'
 import { type Backing, dataCapLine, dataCapOn, leftOf } from './backing.ts'
 import { type Allowed, type Door, type Known, notRegisteredLine, requireChain } from './door.ts'
 import { listEligible, type OfferedPiece } from './eligible.ts'
 import type { Said } from './envelope.ts'
 import { listPending } from './pending.ts'
 import { addressOf, type Provider } from './providers.ts'
+import { toAsked } from './register.ts'
 import { listProviders } from './registered.ts'
 import { neighboursOf, sumInFlight } from './replicas.ts'
 import { ownTenant, requestPiece } from './request-piece.ts'
+import { noRecord, type RetrievalRecord, type RetrievalRecords } from './retrieval-records.ts'
 import { type ReplicationRules, standingRefusals } from './rules.ts'
 import type { Standings } from './standing.ts'
 import { readStatus } from './status.ts'
@@ -29,6 +32,7 @@ export interface PortalParts {
   rules: ReplicationRules
   standings: Standings
   backing: Backing
+  retrievalRecords: Pick<RetrievalRecords, 'read'>
   door: Pick<Door, 'note'>
 }
 
@@ -43,13 +47,28 @@ export async function tellStatus(parts: PortalParts, asked: Known): Promise<Answ
   const { network, isDevnet } = source
   if (!provider) {
     await parts.door.note(asked, 200)
-    const response = { provider: addressOf(who), network, is_devnet: isDevnet, registered: false }
+    const application = await findApplication(parts.database, network, who.actorId)
+    const response = {
+      provider: addressOf(who),
+      network,
+      is_devnet: isDevnet,
+      registered: false,
+      ...(application && { application: toAsked(application) }),
+    }
     return { response, infoLines: [notRegisteredLine(who.actorId, network, parts.publicUrl())] }
   }
-  const standing = await parts.standings.of(provider.actorId, epoch)
-  const response = await readStatus(parts.database, { provider, standing, rules: parts.rules, isDevnet })
+  const { rules } = parts
+  const [standing, retrievals] = await Promise.all([
+    parts.standings.of(provider.actorId, epoch),
+    retrievalsOf(parts.retrievalRecords, provider),
+  ])
+  const response = await readStatus(parts.database, { provider, standing, retrievals, rules, isDevnet })
   await parts.door.note(asked, 200)
-  return { response, infoLines: standingRefusals({ provider, ...standing }).map(({ line }) => line) }
+  return { response, infoLines: standingRefusals({ provider, ...standing, retrievals }, rules).map(({ line }) => line) }
+}
+
+async function retrievalsOf(records: Pick<RetrievalRecords, 'read'>, { id, network }: Provider): Promise<RetrievalRecord> {
+  return (await records.read(network, id)).get(id) ?? noRecord
 }
 
 export interface EligibleWishes {
@@ -66,8 +85,11 @@ export async function tellEligible(
 ): Promise<Answer<EligiblePiece[]>> {
   const { database, rules } = parts
   const { provider, epoch, source } = asked
-  const { sectorSizeBytes, mayMine } = await parts.standings.of(provider.actorId, epoch)
-  const refusals = standingRefusals({ provider, mayMine })
+  const [{ sectorSizeBytes, mayMine }, retrievals] = await Promise.all([
+    parts.standings.of(provider.actorId, epoch),
+    retrievalsOf(parts.retrievalRecords, provider),
+  ])
+  const refusals = standingRefusals({ provider, mayMine, retrievals }, rules)
   if (refusals.length > 0) {
     await parts.door.note(asked, 403, refusals)
     return { refusals, response: null }
@@ -133,9 +155,12 @@ export async function givePiece(
   { pieceCid, tenant }: { pieceCid: string; tenant: number | undefined },
 ): Promise<Answer<RequestedPiece>> {
   const { provider, epoch, id: requestId, who, source } = asked
-  const standing = await parts.standings.of(provider.actorId, epoch)
+  const [standing, retrievals] = await Promise.all([
+    parts.standings.of(provider.actorId, epoch),
+    retrievalsOf(parts.retrievalRecords, provider),
+  ])
   const dataCapBytes = await parts.backing.dataCapBytes()
-  const request = { requestId, who, network: source.network, epoch, standing, pieceCid, tenant, dataCapBytes }
+  const request = { requestId, who, network: source.network, epoch, standing, retrievals, pieceCid, tenant, dataCapBytes }
   const { refusals, response } = await requestPiece(parts, request, async (db, outcome) => {
     await parts.door.note(asked, outcome.refusals.length > 0 ? 403 : 200, outcome.refusals, { dealId: outcome.dealId, db })
   })

@@ -1,8 +1,9 @@
-/** Why the portal says no, by the numbers that Spade gave it. Providers' tools branch on them. */
+/** Why the portal says no, by the numbers that Spade gave it, and 4014, which is ours. Providers' tools branch on them. */
 export const refusalSlugs = {
   4011: 'ErrOversizedPiece',
   4012: 'ErrStorageProviderSuspended',
   4013: 'ErrStorageProviderIneligibleToMine',
+  4014: 'ErrStorageProviderPoorRetrieval',
   4020: 'ErrUnclaimedPieceCID',
   4021: 'ErrProviderHasReplica',
   4022: 'ErrTenantsOutOfDatacap',

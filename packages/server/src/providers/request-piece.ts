@@ -13,6 +13,7 @@ import type { Refusal } from './refusals.ts'
 import { getProvider, listProviders } from './registered.ts'
 import { countReplicas, findEndingDeal, findResting, neighboursOf, sumInFlight } from './replicas.ts'
 import { reserve } from './reserve.ts'
+import type { RetrievalRecord } from './retrieval-records.ts'
 import { type Asker, pieceRefusals, type ReplicaCounts, type ReplicationRules } from './rules.ts'
 import type { ChainStanding } from './standing.ts'
 import { lockRequests } from './store.ts'
@@ -26,6 +27,7 @@ export interface PieceRequest {
   network: string
   epoch: number
   standing: ChainStanding
+  retrievals: RetrievalRecord
   pieceCid: string
   tenant: number | undefined
   /** What the chain says of our DataCap; undefined where none is needed. */
@@ -69,7 +71,7 @@ export async function requestPiece(
 async function decide(
   db: Db,
   { facts, rules }: Omit<Components, 'database'>,
-  { requestId, who, network, epoch, standing, tenant, dataCapBytes }: PieceRequest,
+  { requestId, who, network, epoch, standing, retrievals, tenant, dataCapBytes }: PieceRequest,
   wanted: ParsedPieceCid,
 ): Promise<RequestOutcome> {
   // Under the lock, since it may have been suspended meanwhile.
@@ -81,7 +83,7 @@ async function decide(
   const near = neighboursOf(provider, await listProviders(db, network))
   const counts = await countReplicas(db, piece.aggregateId, provider, { near, epoch, rules })
   const inFlightBytes = await sumInFlight(db, provider.id)
-  const asker: Asker = { provider, ...standing, inFlightBytes, dataCap: await dataCapOn(db, network, dataCapBytes) }
+  const asker: Asker = { provider, ...standing, retrievals, inFlightBytes, dataCap: await dataCapOn(db, network, dataCapBytes) }
   const refusals = [
     ...pieceRefusals(asker, piece.height, counts, rules),
     ...restingRefusals(await findResting(db, piece.aggregateId, provider.id)),

@@ -1,4 +1,5 @@
 import {
+  AskedRegistration,
   EligiblePiece,
   EligibleQuery,
   PendingProposals,
@@ -17,6 +18,7 @@ import { openAuthorizer } from './authorize.ts'
 import { type Allowed, type DoorComponents, openDoor, requireChain } from './door.ts'
 import type { Said } from './envelope.ts'
 import { givePiece, type PortalParts, tellEligible, tellPending, tellStatus } from './portal.ts'
+import { askRegistration } from './register.ts'
 import { mustMineOn, replicationRules } from './rules.ts'
 import { openSpidKeys } from './spid-keys.ts'
 import { openStandings } from './standing.ts'
@@ -55,9 +57,9 @@ export function portalRoutes(components: PortalComponents) {
     )
     app.addHook('onRequest', door.admit)
     app.setErrorHandler(door.refuse)
-    const route = (call: PortalCall, url: string, schema: object, answer: Answering) =>
+    const route = (call: PortalCall, url: string, schema: object, answer: Answering, method: 'GET' | 'POST' = 'GET') =>
       app.route({
-        method: 'GET',
+        method,
         url,
         config: { portal: call },
         schema: { tags: ['storage providers'], security: [{ spid: [] }], ...schema },
@@ -75,6 +77,7 @@ export function portalRoutes(components: PortalComponents) {
     route('request_piece', '/request_piece/:pieceCid', requestSchema, (asked, { params, query }) =>
       givePiece(parts, asked, { ...(params as { pieceCid: string }), tenant: (query as RequestQuery).tenant }),
     )
+    route('register', '/register', registerSchema, (asked) => askRegistration(parts, asked), 'POST')
   }
 }
 
@@ -104,4 +107,13 @@ const requestSchema = {
   params: RequestParams,
   querystring: RequestQuery,
   response: answers(RequestedPiece),
+}
+
+const registerSchema = {
+  operationId: 'askRegistration',
+  summary: 'Ask the operator to be registered',
+  description:
+    'What the provider says of itself is the signed argument of the header: `call=register&organisation=…&city=…&country=…&continent=…`, with ' +
+    '`name` and `retrieval_url` where there are any, encoded as a query. Asking again changes what waits.',
+  response: { ...answers(AskedRegistration), 409: PortalRefusal },
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { backingRefusal, type DataCap } from './backing.ts'
 import type { Place, Provider } from './providers.ts'
 import type { Refusal } from './refusals.ts'
+import { isGoodEnough, type LeastStanding, type RetrievalRecord } from './retrieval-records.ts'
 
 /** By which numbers pieces are given out. */
 export interface ReplicationRules {
@@ -17,6 +18,8 @@ export interface ReplicationRules {
   endingEpochs: number
   /** `auto`: everywhere but on the devnet. */
   mustMine: 'auto' | 'yes' | 'no'
+  /** What a provider's standing has to be at least. */
+  leastStanding: LeastStanding
 }
 
 const epochsPerDay = 2880
@@ -31,7 +34,13 @@ export function replicationRules(config: Config): ReplicationRules {
     maxInFlightBytes: config.DEAL_MAX_IN_FLIGHT_BYTES,
     endingEpochs: config.DEAL_ENDING_DAYS * epochsPerDay,
     mustMine: config.PROVIDER_MUST_MINE,
+    leastStanding: leastStandingOf(config),
   }
+}
+
+/** Where nobody is asked for anything, nobody can show that they do better. */
+export function leastStandingOf(config: Pick<Config, 'RETRIEVAL_CHECK_MINUTES' | 'PROVIDER_LEAST_STANDING'>): LeastStanding {
+  return config.RETRIEVAL_CHECK_MINUTES === 0 ? 'any' : config.PROVIDER_LEAST_STANDING
 }
 
 /** Whether providers have to be eligible for mining on the network this server is on. */
@@ -71,6 +80,8 @@ export interface Asker {
   sectorSizeBytes: number
   /** Undefined where nobody has to be. */
   mayMine: boolean | undefined
+  /** How it gives back what it stores. */
+  retrievals: RetrievalRecord
   /** Padded. */
   inFlightBytes: number
   /** Undefined where its deals need none. */
@@ -78,7 +89,10 @@ export interface Asker {
 }
 
 /** Every reason for which a provider may not have pieces at all at the moment. */
-export function standingRefusals({ provider, mayMine }: Pick<Asker, 'provider' | 'mayMine'>): Refusal[] {
+export function standingRefusals(
+  { provider, mayMine, retrievals }: Pick<Asker, 'provider' | 'mayMine' | 'retrievals'>,
+  { leastStanding }: Pick<ReplicationRules, 'leastStanding'>,
+): Refusal[] {
   const refusals: Refusal[] = []
   if (provider.state === 'suspended') {
     const because = provider.suspendedBecause ? `: ${provider.suspendedBecause}` : ''
@@ -93,7 +107,16 @@ export function standingRefusals({ provider, mayMine }: Pick<Asker, 'provider' |
       line: 'This provider is not eligible for mining at the moment (MinerGetBaseInfo): it has too little power, or faults.',
     })
   }
+  if (!isGoodEnough(retrievals.standing, leastStanding)) refusals.push({ code: 4014, line: poorLine(retrievals, leastStanding) })
   return refusals
+}
+
+function poorLine({ standing, checks, verified, lastFailure }: RetrievalRecord, least: LeastStanding): string {
+  const last = lastFailure ? ` The last failure: ${lastFailure}` : ''
+  return (
+    `This provider does not give back what it stores: of the last ${checks} times it was asked for some of it, ${verified} went well. ` +
+    `Its standing is ${standing}; it gets new pieces again once that is ${least}.${last}`
+  )
 }
 
 function bound(count: number, max: number, where: string): Refusal | undefined {
@@ -106,7 +129,7 @@ function bound(count: number, max: number, where: string): Refusal | undefined {
 export function pieceRefusals(asker: Asker, height: number, counts: ReplicaCounts, rules: ReplicationRules): Refusal[] {
   const { provider, sectorSizeBytes, inFlightBytes } = asker
   const sizeBytes = paddedBytes(height)
-  const refusals: (Refusal | undefined)[] = [...standingRefusals(asker), backingRefusal(asker.dataCap, height)]
+  const refusals: (Refusal | undefined)[] = [...standingRefusals(asker, rules), backingRefusal(asker.dataCap, height)]
   if (sizeBytes > sectorSizeBytes) {
     refusals.push({ code: 4011, line: `The piece takes ${sizeBytes} bytes; a sector of this provider has ${sectorSizeBytes}.` })
   }

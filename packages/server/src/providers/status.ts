@@ -3,6 +3,7 @@ import type { Db } from '../database/database.ts'
 import { countByState, listDeals } from './holdings.ts'
 import { addressOf, type Provider } from './providers.ts'
 import { sumInFlight } from './replicas.ts'
+import type { RetrievalRecord } from './retrieval-records.ts'
 import type { ReplicationRules } from './rules.ts'
 import type { ChainStanding } from './standing.ts'
 
@@ -14,9 +15,10 @@ export async function readStatus(
   {
     provider,
     standing,
+    retrievals,
     rules,
     isDevnet,
-  }: { provider: Provider; standing: ChainStanding; rules: ReplicationRules; isDevnet: boolean },
+  }: { provider: Provider; standing: ChainStanding; retrievals: RetrievalRecord; rules: ReplicationRules; isDevnet: boolean },
 ): Promise<ProviderStatus> {
   const [counts, overdue, inFlightBytes] = await Promise.all([
     countByState(database, provider.network, provider.id),
@@ -40,6 +42,7 @@ export async function readStatus(
     ...(standing.mayMine !== undefined && { eligible_for_mining: standing.mayMine }),
     max_in_flight_bytes: rules.maxInFlightBytes,
     in_flight_bytes: inFlightBytes,
+    retrieval: toRetrieval(retrievals),
     deals: Object.fromEntries(counts.map(({ state: of, deals, bytes }) => [of, { deals, padded_bytes: bytes }])),
     overdue: overdue.map(({ id, pieceCid, state: of, dueAt, reason }) => ({
       deal_proposal_id: String(id),
@@ -48,5 +51,18 @@ export async function readStatus(
       due: (dueAt as Date).toISOString(),
       reason,
     })),
+  }
+}
+
+function toRetrieval(record: RetrievalRecord): NonNullable<ProviderStatus['retrieval']> {
+  return {
+    standing: record.standing,
+    checks: record.checks,
+    verified: record.verified,
+    first_byte_ms: record.firstByteMs,
+    bytes_per_second: record.bytesPerSecond === null ? null : Math.round(record.bytesPerSecond),
+    last_checked: record.lastAt?.toISOString() ?? null,
+    last_failure: record.lastFailure,
+    last_failed: record.lastFailureAt?.toISOString() ?? null,
   }
 }

@@ -1,8 +1,10 @@
 import { decodeDagPb } from '@keepsake/content/dag/decode-block.ts'
 import { pieceCidV1 } from '@keepsake/content/piece/piece-cid.ts'
 import { CID } from 'multiformats/cid'
+import { sectionReader } from '../aggregates/section-reader.ts'
+import type { BlobStore } from '../blobs/blobs.ts'
 import type { Blocks } from '../blocks/blocks.ts'
-import type { Chain } from '../chain/chain.ts'
+import { type Chain, findChainSource } from '../chain/chain.ts'
 import type { ChainSource } from '../chain/source.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../database/database.ts'
@@ -14,6 +16,7 @@ import { fetchBack, sectionOffsetOf, type WantedItem } from './fetch-back.ts'
 import type { FetchLimits, Measured } from './measured-get.ts'
 import { urlOnChain } from './provider-url.ts'
 import { RetrievalFailure } from './retrievals.ts'
+import { sampleBlock } from './sample-block.ts'
 import {
   forgetBefore,
   listNext,
@@ -29,6 +32,7 @@ import {
 export interface RetrievalComponents {
   config: Pick<Config, 'ALLOW_PRIVATE_ADDRESSES' | 'RETRIEVAL_CHECK_MINUTES'>
   database: Db
+  blobs: BlobStore
   blocks: Pick<Blocks, 'get'>
   /** Undefined where this server has nothing to do with Filecoin. */
   chain: Chain | undefined
@@ -65,7 +69,8 @@ export async function checkRetrievals(components: RetrievalComponents, signal?: 
   const { chain, database, config, log } = components
   const result: RoundResult = { checked: 0, failed: 0 }
   if (!chain || config.RETRIEVAL_CHECK_MINUTES === 0) return result
-  const source = await chain.source()
+  const source = await findChainSource(chain)
+  if (!source) return result
   await forgetBefore(database, new Date(Date.now() - keptDays * dayMs), forgottenAtOnce)
   const http = guardedHttp(addressRules({ allowPrivate: mayReachPrivate(config, source) }))
   try {
@@ -127,7 +132,7 @@ async function checkDeal(
   const { provider } = check
   const sampled = await sampleItem(database, dealId)
   if (!sampled) return []
-  const item = await itemOf(components, sampled)
+  const item = await itemOf(components, sampled, signal)
   const found: NewRetrieval[] = []
   for (const way of waysTo(item)) {
     const one = await fetchOne(components, check, { item, way }, signal)
@@ -143,19 +148,23 @@ async function checkDeal(
   return found
 }
 
-function waysTo({ dagBytes, path, sectionOffset }: WantedItem): RetrievalWay[] {
+function waysTo({ dagBytes, isWhole, path, sectionOffset }: WantedItem): RetrievalWay[] {
   const ways: RetrievalWay[] = ['raw']
-  if (dagBytes <= maxWholeBytes) ways.push('car')
+  if (isWhole && dagBytes <= maxWholeBytes) ways.push('car')
   if (path) ways.push('path')
   if (sectionOffset !== undefined) ways.push('piece')
   return ways
 }
 
-async function itemOf({ blocks }: RetrievalComponents, sampled: SampledItem): Promise<WantedItem> {
-  const { dagBytes, layout, byteOffset, links, aggregateRoot, pieceRoot } = sampled
+async function itemOf(components: RetrievalComponents, sampled: SampledItem, signal?: AbortSignal): Promise<WantedItem> {
+  const { dagBytes, layout, byteOffset, links, aggregateRoot, pieceRoot, parts, firstBlock: first, endBlock: end } = sampled
+  const { blocks } = components
   const root = CID.decode(sampled.cid)
+  const isWhole = parts === 1
   return {
     root,
+    block: isWhole ? root : ((await sampleBlock(sectionReader(components), root, { first, end }, signal)) ?? root),
+    isWhole,
     dagBytes,
     pieceCid: pieceCidV1({ root: pieceRoot }).toString(),
     sectionOffset: sectionOffsetOf({ root, layout, byteOffset }),

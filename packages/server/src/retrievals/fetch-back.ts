@@ -13,6 +13,10 @@ import { RetrievalFailure } from './retrievals.ts'
 /** Something a provider is asked to give back. */
 export interface WantedItem {
   root: CID
+  /** What is asked for as a single block: its root; of a DAG that lies in several pieces any block that is in this one. */
+  block: CID
+  /** Whether all of the DAG is in the piece. */
+  isWhole: boolean
   /** Bytes of its whole DAG. */
   dagBytes: number
   /** The piece it lies in, by the CID deals name. */
@@ -54,9 +58,9 @@ export async function fetchBack(fetching: Fetching, item: WantedItem, way: Retri
 }
 
 const ways: Record<RetrievalWay, (fetching: Fetching, item: WantedItem, measured: Measured) => Promise<void>> = {
-  async raw(fetching, { root }, measured) {
-    const bytes = await collect(get(fetching, `ipfs/${root}?format=raw`, 'application/vnd.ipld.raw', maxBlockBytes, measured))
-    await verifyBlock(root, bytes)
+  async raw(fetching, { block }, measured) {
+    const bytes = await collect(get(fetching, `ipfs/${block}?format=raw`, 'application/vnd.ipld.raw', maxBlockBytes, measured))
+    await verifyBlock(block, bytes)
   },
   async car(fetching, { root, dagBytes }, measured) {
     await checkWholeDag(get(fetching, `ipfs/${root}?format=car`, carType, overhead(dagBytes), measured), root)

@@ -2,7 +2,7 @@ import { formatAddress, idAddress } from '@keepsake/filecoin/address.ts'
 import { findSource } from '../chain/source.ts'
 import type { Db } from '../database/database.ts'
 import type { Collector } from '../http/metrics.ts'
-import { listProviders, type ProviderRetrievals, summarise } from './store.ts'
+import { listProviders, type Summary, summarise } from './store.ts'
 
 /** How storage providers give back what they store, over the last checks of each. */
 export function retrievalMetrics({ database }: { database: Db }): Collector {
@@ -14,7 +14,7 @@ export function retrievalMetrics({ database }: { database: Db }): Collector {
       summarise(database, source.network),
     ])
     const addressOf = new Map(providers.map(({ id, actorId }) => [id, formatAddress(idAddress(actorId))]))
-    const each = (read: (summary: ProviderRetrievals) => number | null) =>
+    const each = (read: (summary: Summary) => number | null) =>
       summaries.flatMap((summary) => {
         const value = read(summary)
         return value === null

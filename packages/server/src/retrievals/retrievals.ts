@@ -1,10 +1,11 @@
 import type { RetrievalOutcome, RetrievalWay } from '../database/schema-retrievals.ts'
+import type { StandingWord } from '../providers/retrieval-records.ts'
 
 // Fetching stored items back from those who say that they store them, as a stranger would, and what follows from it.
 
 /** How each way of fetching is told to people. */
 export const wayText: Record<RetrievalWay, string> = {
-  raw: 'its root block by CID',
+  raw: 'a block by CID',
   car: 'all of it by CID',
   path: 'by its path from the root of the aggregate',
   piece: 'out of the piece by a range of bytes',
@@ -34,17 +35,16 @@ export class RetrievalFailure extends Error {
   }
 }
 
-/** How far a provider can be relied on to give back what it stores. */
-export type StandingWord = 'new' | 'good' | 'shaky' | 'poor'
-
 /** So many of the last checks of a provider make its standing. */
 export const standingChecks = 40
+/** What is older says nothing of today: a provider that holds nothing any more, and so is asked for nothing, is as new then. */
+export const standingDays = 7
 /** With fewer nothing can be said. */
 const minChecks = 4
 const goodShare = 0.95
 const shakyShare = 0.7
 
-/** What the last `standingChecks` checks say. */
+/** What the last `standingChecks` checks of the last `standingDays` days say. */
 export function standingOf({ checks, verified }: { checks: number; verified: number }): StandingWord {
   if (checks < minChecks) return 'new'
   const share = verified / checks

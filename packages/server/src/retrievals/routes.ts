@@ -6,11 +6,18 @@ import type { FastifyInstance } from 'fastify'
 import { CID } from 'multiformats/cid'
 import { findSource } from '../chain/source.ts'
 import type { Db } from '../database/database.ts'
-import { standingOf } from './retrievals.ts'
-import { listProviders, listRetrievals, summarise } from './store.ts'
+import { noRecord, type RetrievalRecords } from '../providers/retrieval-records.ts'
+import { showHistory, showRecord } from '../providers/show-retrievals.ts'
+import { listProviders, listRetrievals } from './store.ts'
+
+interface Components {
+  database: Db
+  retrievalRecords: RetrievalRecords
+}
 
 /** What the website shows an operator of how providers give back what they store: below `/account/admin`. */
-export function retrievalAdminRoutes({ database }: { database: Db }) {
+export function retrievalAdminRoutes(components: Components) {
+  const { database } = components
   return async (app: FastifyInstance): Promise<void> => {
     app.route({
       method: 'GET',
@@ -26,7 +33,7 @@ export function retrievalAdminRoutes({ database }: { database: Db }) {
       handler: async (request) => {
         const { limit = 50, before, provider } = request.query as RetrievalsQuery
         const [providers, found] = await Promise.all([
-          readStandings(database),
+          readStandings(components),
           listRetrievals(database, { providerId: provider, before, limit: limit + 1 }),
         ])
         const retrievals = found.slice(0, limit).map(({ name: _, actorId, cid, at, ...one }) => ({
@@ -42,17 +49,19 @@ export function retrievalAdminRoutes({ database }: { database: Db }) {
   }
 }
 
-/** The standing of every provider of the network in use. */
-async function readStandings(database: Db) {
+/** The standing of every provider of the network in use, now and over time. */
+async function readStandings({ database, retrievalRecords }: Components) {
   const source = await findSource(database)
   if (!source) return []
-  const [providers, summaries] = await Promise.all([listProviders(database, source.network), summarise(database, source.network)])
-  const actorOf = new Map(providers.map(({ id, actorId }) => [id, actorId]))
-  return summaries.map((summary) => ({
-    ...summary,
-    provider: formatAddress(idAddress(actorOf.get(summary.providerId) ?? 0)),
-    standing: standingOf(summary),
-    lastAt: summary.lastAt?.toISOString() ?? null,
-    lastFailureAt: summary.lastFailureAt?.toISOString() ?? null,
+  const [providers, records, history] = await Promise.all([
+    listProviders(database, source.network),
+    retrievalRecords.read(source.network),
+    retrievalRecords.history(source.network),
+  ])
+  return providers.map(({ id, actorId }) => ({
+    providerId: id,
+    provider: formatAddress(idAddress(actorId)),
+    ...showRecord(records.get(id) ?? noRecord),
+    history: showHistory(history, id),
   }))
 }

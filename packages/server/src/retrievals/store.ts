@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
 import type { RetrievalOutcome, RetrievalWay } from '../database/schema-retrievals.ts'
-import { standingChecks } from './retrievals.ts'
+import type { RetrievalRecord, RetrievalStep } from '../providers/retrieval-records.ts'
+import { standingChecks, standingDays } from './retrievals.ts'
 
 /** A provider whose turn may have come. */
 export interface ProviderToCheck {
@@ -45,7 +46,7 @@ export async function listNext({ kysely }: Db, providerId: number, after: number
   return rows.map(({ id }) => id)
 }
 
-/** An item of a deal's piece, chosen by chance. */
+/** An item of a deal's piece, chosen by chance: a DAG, or the part of one that lies in several pieces. */
 export interface SampledItem {
   contentId: number | null
   cid: Uint8Array
@@ -55,18 +56,23 @@ export interface SampledItem {
   layout: 'unixfs-2021' | 'segments'
   aggregateRoot: Uint8Array | null
   pieceRoot: Uint8Array
+  /** How many pieces the DAG lies in, and which of its blocks are in this one, in the order of a walk. */
+  parts: number
+  firstBlock: number
+  endBlock: number
 }
 
-/** Undefined for a deal whose piece has nothing in it that can be told apart. A part of a DAG that lies in several pieces is none. */
+/** Undefined for a deal whose piece has nothing in it that can be told apart. */
 export async function sampleItem({ kysely }: Db, dealId: number): Promise<SampledItem | undefined> {
   const { rows } = await sql<SampledItem>`
     with piece as (
       select a.id, a.layout, a.root, a.piece_root, a.items from deal d join aggregate a on a.id = d.aggregate_id where d.id = ${dealId}
     ), place as materialized (select floor(random() * greatest(items, 1))::bigint as at from piece)
     select e.content_id as "contentId", e.cid, e.dag_bytes as "dagBytes", e.byte_offset as "byteOffset", e.path_indexes as links,
-      piece.layout, piece.root as "aggregateRoot", piece.piece_root as "pieceRoot"
+      piece.layout, piece.root as "aggregateRoot", piece.piece_root as "pieceRoot", e.parts, e.first_block as "firstBlock",
+      coalesce(e.end_block, e.dag_blocks) as "endBlock"
     from piece, lateral (
-      select * from aggregate_entry where aggregate_id = piece.id and parts = 1 order by cid offset (select at from place) limit 1
+      select * from aggregate_entry where aggregate_id = piece.id order by cid offset (select at from place) limit 1
     ) e`.execute(kysely)
   return rows[0]
 }
@@ -115,36 +121,57 @@ export async function forgetBefore({ kysely }: Db, before: Date, limit: number):
 }
 
 /** What the last checks of a provider came to. */
-export interface ProviderRetrievals {
-  providerId: number
-  checks: number
-  verified: number
-  /** Of the good ones; null where there is none. */
-  firstByteMs: number | null
-  bytesPerSecond: number | null
-  lastAt: Date | null
-  lastFailure: string | null
-  lastFailureAt: Date | null
+export type Summary = { providerId: number } & Omit<RetrievalRecord, 'standing'>
+
+/** The checks that make the standing of provider `p`. */
+const lastChecks = sql`(
+  select * from retrieval r where r.provider_id = p.id and r.at > clock_timestamp() - make_interval(days => ${standingDays})
+  order by r.id desc limit ${standingChecks}) last`
+
+/** How many went well, and how fast those were. */
+const measures = sql`(count(*) filter (where outcome = 'ok'))::int as verified,
+  percentile_cont(0.5) within group (order by first_byte_ms) filter (where outcome = 'ok') as "firstByteMs",
+  (sum(bytes) filter (where outcome = 'ok') * 1000.0 / nullif(sum(duration_ms) filter (where outcome = 'ok'), 0))::float8 as "bytesPerSecond"`
+
+/** Over the last `standingChecks` checks of each provider of a network, or of one of them. */
+export async function summarise({ kysely }: Db, network: string, providerId?: number): Promise<Summary[]> {
+  const { rows } = await sql<Summary>`
+    select p.id as "providerId", s.*, f.reason as "lastFailure", f.at as "lastFailureAt"
+    from provider p
+    left join lateral (select count(*)::int as checks, max(at) as "lastAt", ${measures} from ${lastChecks}) s on true
+    left join lateral (select reason, at from ${lastChecks} where outcome <> 'ok' order by id desc limit 1) f on true
+    where p.network = ${network} and ${providerId === undefined ? sql`true` : sql`p.id = ${providerId}`} order by p.id`.execute(
+    kysely,
+  )
+  return rows
 }
 
-/** Over the last `standingChecks` checks of each provider of a network. */
-export async function summarise({ kysely }: Db, network: string): Promise<ProviderRetrievals[]> {
-  const { rows } = await sql<ProviderRetrievals>`
-    select p.id as "providerId", coalesce(s.checks, 0)::int as checks, coalesce(s.verified, 0)::int as verified,
-      s.first_byte_ms as "firstByteMs", s.speed as "bytesPerSecond", s.last_at as "lastAt", f.reason as "lastFailure", f.at as "lastFailureAt"
-    from provider p
-    left join lateral (
-      select count(*) as checks, count(*) filter (where outcome = 'ok') as verified, max(at) as last_at,
-        percentile_cont(0.5) within group (order by first_byte_ms) filter (where outcome = 'ok') as first_byte_ms,
-        sum(bytes) filter (where outcome = 'ok') * 1000.0 / nullif(sum(duration_ms) filter (where outcome = 'ok'), 0) as speed
-      from (select * from retrieval r where r.provider_id = p.id order by r.id desc limit ${standingChecks}) last
-    ) s on true
-    left join lateral (
-      select reason, at from (select * from retrieval r where r.provider_id = p.id order by r.id desc limit ${standingChecks}) last
-      where outcome <> 'ok' order by id desc limit 1
-    ) f on true
-    where p.network = ${network} order by p.id`.execute(kysely)
-  return rows.map((row) => ({ ...row, bytesPerSecond: row.bytesPerSecond === null ? null : Number(row.bytesPerSecond) }))
+/** When the oldest check was made that is kept, of a network or one provider of it. */
+export async function findOldest({ kysely }: Db, network: string, providerId?: number): Promise<Date | null> {
+  const { rows } = await sql<{ at: Date | null }>`
+    select min(first.at) as at from provider p, lateral (
+      select at from retrieval r where r.provider_id = p.id order by r.id limit 1
+    ) first where p.network = ${network} and ${providerId === undefined ? sql`true` : sql`p.id = ${providerId}`}`.execute(kysely)
+  return rows[0]?.at ?? null
+}
+
+/** Checks since a moment, by steps of time of which that is the first. */
+export async function countBySteps(
+  { kysely }: Db,
+  {
+    network,
+    providerId,
+    since,
+    stepSeconds,
+  }: { network: string; providerId?: number | undefined; since: Date; stepSeconds: number },
+): Promise<({ providerId: number } & RetrievalStep)[]> {
+  const { rows } = await sql<{ providerId: number } & RetrievalStep>`
+    select r.provider_id as "providerId", date_bin(make_interval(secs => ${stepSeconds}), r.at, ${since}) as at,
+      count(*)::int as checks, ${measures}
+    from retrieval r join provider p on p.id = r.provider_id
+    where p.network = ${network} and r.at >= ${since} and ${providerId === undefined ? sql`true` : sql`p.id = ${providerId}`}
+    group by 1, 2 order by 1, 2`.execute(kysely)
+  return rows
 }
 
 /** What the last check of a content at a provider came to; where some way failed, that one. */

@@ -14,6 +14,7 @@ import { facts } from '../../src/jobs/facts.ts'
 import { migrateJobs } from '../../src/jobs/worker.ts'
 import { pipeline } from '../../src/pipeline.ts'
 import { reserve } from '../../src/providers/reserve.ts'
+import { retrievalRecords } from '../../src/retrievals/records.ts'
 import { insertAggregate, insertProvider, testNetwork } from '../providers/deal-rows.ts'
 import { createTestDatabase } from '../setup/database.ts'
 
@@ -72,6 +73,7 @@ export async function openDesk(env: Record<string, string> = {}) {
     log,
     config,
     rules: dealRules(config),
+    retrievalRecords: retrievalRecords({ database }),
     drivers: openDrivers(),
     wanted: config.DEAL_REPLICAS,
     pieceLinkSecret: randomBytes(32),

@@ -90,6 +90,29 @@ describe.skipIf(!hasPrograms)('the script for storage providers', () => {
     expect(stdout).toContain(`URL = "http://localhost:${portal.server.port}/piece"`)
   })
 
+  it('asks to be registered with what it is told to say', async () => {
+    await portal.addProvider(1002, { isRegistered: false })
+    const env = { KEEPSAKE_PROVIDER: 'f01002' }
+    const { code, stdout } = await run(['register', 'Über & Söhne', 'São Paulo', 'BR', 'SA', 'https://sp.example.com/a b'], env)
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      state: 'waiting',
+      organisation: 'Über & Söhne',
+      city: 'São Paulo',
+      country: 'BR',
+      continent: 'SA',
+      retrieval_url: 'https://sp.example.com/a%20b',
+    })
+    expect(JSON.parse((await run(['status'], env)).stdout)).toMatchObject({
+      registered: false,
+      application: { state: 'waiting' },
+    })
+    expect(await run(['register', 'Ohne Ort'], env)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('say who you are: register'),
+    })
+  })
+
   it('tells every reason of a refusal, and fails', async () => {
     const { code, stdout, stderr } = await run(['request', piece])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
