@@ -23,6 +23,7 @@ const AggregatesPage = lazy(() => import('./admin/aggregates-page.tsx'))
 const DealsPage = lazy(() => import('./admin/deals-page.tsx'))
 const DealPage = lazy(() => import('./admin/deal-page.tsx'))
 const AdminProvidersPage = lazy(() => import('./admin/providers-page.tsx'))
+const ProviderPage = lazy(() => import('./provider/provider-page.tsx'))
 const ProvidersPage = lazy(() => import('./provider/providers-page.tsx'))
 const UserPage = lazy(() => import('./admin/user-page.tsx'))
 const FilesPage = lazy(() => import('./files/files-page.tsx'))
@@ -56,6 +57,7 @@ export function App() {
               <Route path={paths.adminDeal} component={DealPage} />
               <Route path={paths.adminProviders} component={AdminProvidersPage} />
               <Route path={paths.providers} component={ProvidersPage} />
+              <Route path={paths.provider} component={ProviderPage} />
               <Route path={paths.files} component={FilesPage} />
               <Route path={paths.file} component={FilePage} />
               <Route path={paths.upload} component={UploadPage} />

@@ -1,6 +1,6 @@
 import type { Deal } from '@keepsake/api/deals.ts'
 import { Link } from 'wouter'
-import { paths } from '../site/paths.ts'
+import { paths, providerPath } from '../site/paths.ts'
 import { formatBytes, formatCount } from '../ui/format.ts'
 import { When } from '../ui/when.tsx'
 import { DealActions } from './deal-actions.tsx'
@@ -23,13 +23,13 @@ export function standingOf({ state, proving, dueAt }: Deal): string {
 export function DealCard({ deal, reload }: { deal: Deal; reload: () => void }) {
   const { id, state, aggregateId, items, pieceSizeBytes, chainDealId, reason, changedAt } = deal
   return (
-    <li className={`deal deal-${state}`}>
+    <li className={`deal deal-${state} ${deal.proving === 'faulty' ? 'deal-faulty' : ''}`}>
       <div className="deal-head">
         <Link href={dealPath(id)}>
           <strong>Deal {id}</strong>
         </Link>
         <span className="deal-state">{standingOf(deal)}</span>
-        <span>{nameOf(deal)}</span>
+        <Link href={providerPath(deal.provider.id)}>{nameOf(deal)}</Link>
         <span>
           aggregate {aggregateId}, {formatCount(items)} {items === 1 ? 'item' : 'items'}, {formatBytes(pieceSizeBytes)}
         </span>

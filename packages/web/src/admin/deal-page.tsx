@@ -8,7 +8,7 @@ import { useInterval } from '../files/use-interval.ts'
 import { RequireSession } from '../session/require-session.tsx'
 import { useMe } from '../session/session.tsx'
 import { NotFound } from '../site/not-found.tsx'
-import { paths } from '../site/paths.ts'
+import { paths, providerPath } from '../site/paths.ts'
 import { formatBytes, formatCount, formatInstant } from '../ui/format.ts'
 import { FailureNotice, Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
@@ -52,7 +52,8 @@ function One({ id }: { id: number }) {
       title={`Deal ${id}`}
       lead={
         <>
-          {nameOf(deal)}, {standingOf(deal)}. <Link href={paths.adminDeals}>All deals</Link>
+          <Link href={providerPath(deal.provider.id)}>{nameOf(deal)}</Link>, {standingOf(deal)}.{' '}
+          <Link href={paths.adminDeals}>All deals</Link>
         </>
       }
       actions={<DealActions deal={deal} onDone={found.reload} />}
@@ -114,7 +115,7 @@ function Facts({ deal, label, client }: Omit<DealDetails, 'events'>) {
 }
 
 function Event({ event: { at, state, reason, epoch, evidence } }: { event: DealEvent }) {
-  const shown = Object.entries(evidence)
+  const shown = Object.entries(evidence).filter(([, value]) => value !== null)
   return (
     <li className={`deal-event deal-${state}`}>
       <p>

@@ -1,41 +1,75 @@
-import type { Replicated, Replication, StorageProviders } from '@keepsake/api/storage-providers.ts'
-import { useCallback } from 'react'
+import type { Retrievals } from '@keepsake/api/retrievals.ts'
+import type { Replication, StorageProviders } from '@keepsake/api/storage-providers.ts'
+import { useCallback, useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { call } from '../api/call.ts'
 import { useResource } from '../api/use-resource.ts'
+import { useInterval } from '../files/use-interval.ts'
 import { ContinentMap } from '../provider/continent-map.tsx'
 import { HoldingsTable } from '../provider/holdings-table.tsx'
+import { RuleList } from '../provider/rule-list.tsx'
 import { RequireSession } from '../session/require-session.tsx'
 import { useMe } from '../session/session.tsx'
 import { NotFound } from '../site/not-found.tsx'
 import { paths } from '../site/paths.ts'
 import { Button } from '../ui/button.tsx'
-import { formatCount } from '../ui/format.ts'
+import { Empty } from '../ui/empty.tsx'
 import { FailureNotice, Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { PortalRequests } from './portal-requests.tsx'
+import { ProviderApplications } from './provider-applications.tsx'
+import { ReasonDialog } from './reason-dialog.tsx'
 import { RegisterProvider } from './register-provider.tsx'
+import { ReplicationReport } from './replication-report.tsx'
 import '../provider/provider.css'
+
+const lookAgainMs = 10_000
 
 export default function AdminProvidersPage() {
   return (
     <RequireSession>
-      <Operating />
+      <Guarded />
     </RequireSession>
   )
 }
 
-function Operating() {
-  const found = useResource(useCallback((signal) => call<StorageProviders>('GET', '/api/storage-providers', { signal }), []))
-  const suspending = useAction(async (provider: string, isActive: boolean) => {
-    const path = `/account/admin/providers/${provider}`
-    await (isActive ? call('POST', `${path}/suspend`, { body: { because: '' } }) : call('POST', `${path}/resume`))
-    found.reload()
-  })
+function Guarded() {
   // The server decides; this only spares others a page of refusals.
-  if (!useMe().isAdmin) return <NotFound />
+  return useMe().isAdmin ? <Operating /> : <NotFound />
+}
+
+function useFound() {
+  const providers = useResource(
+    useCallback((signal) => call<StorageProviders>('GET', '/account/admin/providers', { signal }), []),
+  )
+  const replication = useResource(useCallback((signal) => call<Replication>('GET', '/account/admin/replication', { signal }), []))
+  const retrievals = useResource(
+    useCallback((signal) => call<Retrievals>('GET', '/account/admin/retrievals?limit=1', { signal }), []),
+  )
+  const reload = () => {
+    for (const one of [providers, replication, retrievals]) one.reload()
+  }
+  return { providers, replication, retrievals, reload }
+}
+
+function Operating() {
+  const { providers, replication, retrievals, reload } = useFound()
+  const histories = useMemo(
+    () => new Map(retrievals.value?.providers.map(({ provider, history }) => [provider, history])),
+    [retrievals.value],
+  )
+  const [suspending, suspend] = useState<string>()
+  useInterval(reload, suspending === undefined ? lookAgainMs : undefined)
+  const resuming = useAction(async (provider: string) => {
+    await call('POST', `/account/admin/providers/${provider}/resume`)
+    reload()
+  })
+  const close = () => {
+    suspend(undefined)
+    reload()
+  }
   return (
     <Page
       title="Storage providers"
@@ -45,118 +79,65 @@ function Operating() {
         </>
       }
     >
-      {found.status === 'loading' && <Skeleton lines={6} />}
-      {found.status === 'failed' && <FailureNotice error={found.error} retry={found.reload} />}
-      {suspending.error !== undefined && <FailureNotice error={suspending.error} />}
-      {found.value?.isDevnet && (
+      {providers.status === 'loading' && <Skeleton lines={6} />}
+      {providers.status === 'failed' && <FailureNotice error={providers.error} retry={reload} />}
+      {resuming.error !== undefined && <FailureNotice error={resuming.error} />}
+      {suspending !== undefined && (
+        <ReasonDialog
+          title={`Suspend ${suspending}`}
+          hint="The provider is told. It gets nothing new; its deals go on."
+          action="Suspend"
+          path={`/account/admin/providers/${suspending}/suspend`}
+          onClose={close}
+        />
+      )}
+      {providers.value?.isDevnet && (
         <Notice kind="neutral">
           <p>devnet: simulated storage providers on this machine</p>
         </Notice>
       )}
-      {found.value && (
+      <ProviderApplications registered={reload} />
+      {providers.value && (
         <section className="admin-section" aria-labelledby="who">
           <h2 id="who">Who holds what</h2>
-          <ContinentMap providers={found.value.providers} />
-          <HoldingsTable
-            providers={found.value.providers}
-            actions={({ provider, state }) => (
-              <Button
-                size="small"
-                busy={suspending.busy}
-                aria-label={`${state === 'active' ? 'Suspend' : 'Resume'} ${provider}`}
-                onClick={() => void suspending.run(provider, state === 'active')}
-              >
-                {state === 'active' ? 'Suspend' : 'Resume'}
-              </Button>
-            )}
-          />
+          {providers.value.providers.length === 0 ? (
+            <Empty title="Nobody yet">Register a storage provider below, or wait for one that asks for it.</Empty>
+          ) : (
+            <>
+              <ContinentMap providers={providers.value.providers} replication={replication.value} />
+              <HoldingsTable
+                providers={providers.value.providers}
+                histories={histories}
+                actions={({ provider, state }) =>
+                  state === 'active' ? (
+                    <Button size="small" aria-label={`Suspend ${provider}`} onClick={() => suspend(provider)}>
+                      Suspend
+                    </Button>
+                  ) : (
+                    <Button
+                      size="small"
+                      busy={resuming.busy}
+                      aria-label={`Resume ${provider}`}
+                      onClick={() => void resuming.run(provider)}
+                    >
+                      Resume
+                    </Button>
+                  )
+                }
+              />
+            </>
+          )}
+          <RuleList rules={providers.value.rules} />
         </section>
       )}
-      <ReplicationReport />
-      <RegisterProvider registered={found.reload} />
+      <section className="admin-section" aria-labelledby="replication">
+        <h2 id="replication">Replication</h2>
+        {replication.status === 'loading' && <Skeleton lines={3} />}
+        {replication.status === 'failed' && <FailureNotice error={replication.error} retry={reload} />}
+        {replication.value && <ReplicationReport report={replication.value} />}
+      </section>
+      <RegisterProvider registered={reload} />
       <PortalRequests />
     </Page>
-  )
-}
-
-/** What has fewer or more replicas than it should, and what lies too close together. */
-function ReplicationReport() {
-  const found = useResource(useCallback((signal) => call<Replication>('GET', '/account/admin/replication', { signal }), []))
-  return (
-    <section className="admin-section" aria-labelledby="replication">
-      <h2 id="replication">Replication</h2>
-      {found.status === 'loading' && <Skeleton lines={3} />}
-      {found.status === 'failed' && <FailureNotice error={found.error} retry={found.reload} />}
-      {found.value && <Report report={found.value} />}
-    </section>
-  )
-}
-
-function Report({ report: { wanted, counts, under, over, crowded } }: { report: Replication }) {
-  return (
-    <>
-      <div className="holdings">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Replicas</th>
-              <th scope="col">Aggregates</th>
-            </tr>
-          </thead>
-          <tbody>
-            {counts.map(({ replicas, aggregates }) => (
-              <tr key={replicas}>
-                <td className={replicas < wanted ? 'holdings-bad' : undefined}>
-                  {replicas} of {wanted}
-                </td>
-                <td>{formatCount(aggregates)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      <Pieces title="With too few replicas" pieces={under} />
-      <Pieces title="With more than are wanted" pieces={over} />
-      {crowded.length > 0 && (
-        <>
-          <h3>Too many in one place</h3>
-          <ul className="plain-list">
-            {crowded.map(({ aggregate, pieceCid, where, replicas, most }) => (
-              <li key={`${aggregate} ${where}`}>
-                <div>
-                  <strong>{where}</strong>: {replicas}, at most {most}
-                  <p>
-                    <code>{pieceCid}</code>
-                  </p>
-                </div>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-    </>
-  )
-}
-
-function Pieces({ title, pieces }: { title: string; pieces: readonly Replicated[] }) {
-  if (pieces.length === 0) return null
-  return (
-    <details>
-      <summary>
-        {title} ({formatCount(pieces.length)})
-      </summary>
-      <ul className="plain-list">
-        {pieces.map(({ aggregate, pieceCid, replicas, providers }) => (
-          <li key={aggregate}>
-            <div>
-              No. {aggregate}: {replicas} {providers.length > 0 && `at ${providers.join(', ')}`}
-              <p>
-                <code>{pieceCid}</code>
-              </p>
-            </div>
-          </li>
-        ))}
-      </ul>
-    </details>
   )
 }

@@ -1,20 +1,6 @@
-import type { StorageProvider } from '@keepsake/api/storage-providers.ts'
-import { formatBytes } from '../ui/format.ts'
-
-/** Where each continent stands: a map of tiles, as one would draw it from memory. */
-const tiles = [
-  { code: 'NA', name: 'North America', column: 0, row: 0 },
-  { code: 'EU', name: 'Europe', column: 1, row: 0 },
-  { code: 'AS', name: 'Asia', column: 2, row: 0 },
-  { code: 'SA', name: 'South America', column: 0, row: 1 },
-  { code: 'AF', name: 'Africa', column: 1, row: 1 },
-  { code: 'OC', name: 'Oceania', column: 2, row: 1 },
-  { code: 'AN', name: 'Antarctica', column: 1, row: 2 },
-] as const
-
-const width = 200
-const height = 96
-const gap = 8
+import type { Replication, StorageProvider } from '@keepsake/api/storage-providers.ts'
+import { formatBytes, formatCount } from '../ui/format.ts'
+import { continents } from './continents.ts'
 
 function activeBytes(providers: readonly StorageProvider[]): number {
   return providers.flatMap(({ deals }) => deals).reduce((sum, { state, bytes }) => sum + (state === 'active' ? bytes : 0), 0)
@@ -26,45 +12,55 @@ function countriesOf(providers: readonly StorageProvider[]): string {
   return parts.length > 6 ? `${parts.slice(0, 6).join(', ')}, …` : parts.join(', ')
 }
 
-/** On which continents and in which countries what is stored here lies. The table beside it has the numbers. */
-export function ContinentMap({ providers }: { providers: readonly StorageProvider[] }) {
-  const most = Math.max(1, ...tiles.map(({ code }) => activeBytes(providers.filter(({ continent }) => continent === code))))
-  const used = tiles.filter(({ code }) => code !== 'AN' || providers.some(({ continent }) => continent === 'AN'))
-  const rows = Math.max(...used.map(({ row }) => row)) + 1
+interface Props {
+  providers: readonly StorageProvider[]
+  /** For the operator: what is missing, and what there is too much of. */
+  replication?: Pick<Replication, 'places' | 'short'> | undefined
+}
+
+/** On which continents and in which countries what is stored here lies: a map of tiles, as one would draw it from memory. */
+export function ContinentMap({ providers, replication }: Props) {
+  const most = Math.max(1, ...continents.map(({ code }) => activeBytes(providers.filter(({ continent }) => continent === code))))
+  const used = continents.filter(({ code }) => code !== 'AN' || providers.some(({ continent }) => continent === 'AN'))
   return (
-    <div className="holdings">
-      <svg
-        className="continents"
-        viewBox={`0 0 ${3 * width + 2 * gap} ${rows * height + (rows - 1) * gap}`}
-        role="img"
-        aria-label={`Storage providers by continent: ${used.map(({ code, name }) => `${name} ${providers.filter(({ continent }) => continent === code).length}`).join(', ')}.`}
-      >
-        {used.map(({ code, name, column, row }) => {
-          const here = providers.filter(({ continent }) => continent === code)
-          const bytes = activeBytes(here)
-          return (
-            <g
-              key={code}
-              transform={`translate(${column * (width + gap)} ${row * (height + gap)})`}
-              className={here.length > 0 ? 'continent-used' : undefined}
-            >
-              <rect className="continent" width={width} height={height} rx="6" />
-              <rect className="continent-share" y={height - 6} width={(width * bytes) / most} height="6" />
-              <text x="12" y="26" className="continent-name">
-                {name}
-              </text>
-              <text x="12" y="50">
-                {here.length === 0 ? 'nobody' : countriesOf(here)}
-              </text>
-              {here.length > 0 && (
-                <text x="12" y="74" className="continent-bytes">
-                  {formatBytes(bytes)} in sectors
-                </text>
-              )}
-            </g>
-          )
-        })}
-      </svg>
-    </div>
+    <ul className="continents" aria-label="Storage providers by continent">
+      {used.map(({ code, name }) => {
+        const here = providers.filter(({ continent }) => continent === code)
+        const bytes = activeBytes(here)
+        return (
+          <li key={code} className={`continent continent-${code} ${here.length > 0 ? 'continent-used' : ''}`}>
+            <strong>{name}</strong>
+            <span>{here.length === 0 ? 'nobody' : countriesOf(here)}</span>
+            {here.length > 0 && <span>{formatBytes(bytes)} in sectors</span>}
+            {replication && <Missing code={code} replication={replication} />}
+            <svg className="continent-share" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+              <rect width={(100 * bytes) / most} height="1" />
+            </svg>
+          </li>
+        )
+      })}
+    </ul>
   )
+}
+
+/** What of the pieces that lack replicas could go here, and of what there are too many here. */
+function Missing({ code, replication: { places, short } }: { code: string; replication: Pick<Replication, 'places' | 'short'> }) {
+  const here = places.find(({ continent, country }) => continent === code && country === null)
+  // Where nobody is registered there is room for everything.
+  const room = here?.room ?? short
+  return (
+    <>
+      {short > 0 && <span className={room > 0 ? 'continent-short' : undefined}>{roomText(room)}</span>}
+      {here && here.over > 0 && (
+        <span className="holdings-bad">
+          {here.over === 1 ? '1 piece has' : `${formatCount(here.over)} pieces have`} too many replicas here
+        </span>
+      )}
+    </>
+  )
+}
+
+function roomText(room: number): string {
+  if (room === 0) return 'no missing replica may go here'
+  return room === 1 ? 'a missing replica may go here' : `replicas of ${formatCount(room)} pieces may go here`
 }

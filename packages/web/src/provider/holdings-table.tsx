@@ -1,61 +1,88 @@
+import type { RetrievalHistory } from '@keepsake/api/retrievals.ts'
 import type { StorageProvider } from '@keepsake/api/storage-providers.ts'
 import type { ReactNode } from 'react'
+import { Link } from 'wouter'
+import { providerPath } from '../site/paths.ts'
 import { formatBytes, formatCount } from '../ui/format.ts'
+import { RetrievalPlot } from './retrieval-plot.tsx'
+import { StandingTag } from './retrieval-summary.tsx'
 
 const onTheirWay = ['reserved', 'proposed', 'delivered', 'published']
 const lost = ['terminated', 'failed']
 
-function countOf({ deals }: StorageProvider, states: readonly string[]): number {
-  return deals.reduce((sum, one) => sum + (states.includes(one.state) ? one.deals : 0), 0)
+export function countDeals({ deals }: StorageProvider, states: 'active' | 'under way' | 'lost'): number {
+  const counted = { active: ['active'], 'under way': onTheirWay, lost }[states]
+  return deals.reduce((sum, one) => sum + (counted.includes(one.state) ? one.deals : 0), 0)
 }
 
 interface Props {
   providers: readonly StorageProvider[]
+  /** For the operator: how each gave back what it holds, over time. */
+  histories?: ReadonlyMap<string, RetrievalHistory> | undefined
   /** What stands at the end of a row. */
-  actions: (provider: StorageProvider) => ReactNode
+  actions?: ((provider: StorageProvider) => ReactNode) | undefined
 }
 
-/** Who holds what. */
-export function HoldingsTable({ providers, actions }: Props) {
+/** Who holds what, and whether they give it back. */
+export function HoldingsTable({ providers, histories, actions }: Props) {
   return (
-    <div className="holdings">
+    // biome-ignore-start lint/a11y: a wide table scrolls by itself, so keys have to reach it
+    <div className="holdings" role="region" aria-label="Who holds what" tabIndex={0}>
       <table>
         <thead>
           <tr>
             <th scope="col">Provider</th>
-            <th scope="col">Place</th>
+            <th scope="col">Gives it back</th>
             <th scope="col">In sectors</th>
             <th scope="col">On its way</th>
             <th scope="col">Overdue</th>
             <th scope="col">Lost</th>
-            <th scope="col">
-              <span className="visually-hidden">More</span>
-            </th>
+            <th scope="col">Place</th>
+            {actions && (
+              <th scope="col">
+                <span className="visually-hidden">Actions</span>
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
-          {providers.map((provider) => {
-            const active = provider.deals.find(({ state }) => state === 'active')
-            return (
-              <tr key={provider.provider}>
-                <th scope="row">
-                  <strong>{provider.provider}</strong>
-                  <span className="field-hint">{provider.name || provider.organisation}</span>
-                  {provider.state === 'suspended' && <span className="holdings-bad">suspended</span>}
-                </th>
-                <td>
-                  {provider.city}, {provider.country}
-                </td>
-                <td>{active ? `${formatCount(active.deals)} (${formatBytes(active.bytes)})` : 'nothing yet'}</td>
-                <td>{formatCount(countOf(provider, onTheirWay))}</td>
-                <td className={provider.overdue > 0 ? 'holdings-bad' : undefined}>{formatCount(provider.overdue)}</td>
-                <td>{formatCount(countOf(provider, lost))}</td>
-                <td>{actions(provider)}</td>
-              </tr>
-            )
-          })}
+          {providers.map((provider) => (
+            <Row key={provider.provider} provider={provider} history={histories?.get(provider.provider)} actions={actions} />
+          ))}
         </tbody>
       </table>
     </div>
+    // biome-ignore-end lint/a11y: see above
+  )
+}
+
+function Row({
+  provider,
+  history,
+  actions,
+}: { provider: StorageProvider; history: RetrievalHistory | undefined } & Pick<Props, 'actions'>) {
+  const active = provider.deals.find(({ state }) => state === 'active')
+  return (
+    <tr>
+      <th scope="row">
+        <Link href={providerPath(provider.provider)}>
+          <strong>{provider.provider}</strong>
+        </Link>
+        <span className="field-hint">{provider.name || provider.organisation}</span>
+        {provider.state === 'suspended' && <span className="holdings-bad">suspended</span>}
+      </th>
+      <td>
+        <StandingTag retrievals={provider.retrievals} />
+        {history && history.steps.length > 0 && <RetrievalPlot history={history} provider={provider.provider} />}
+      </td>
+      <td>{active ? `${formatCount(active.deals)} (${formatBytes(active.bytes)})` : 'nothing yet'}</td>
+      <td>{formatCount(countDeals(provider, 'under way'))}</td>
+      <td className={provider.overdue > 0 ? 'holdings-bad' : undefined}>{formatCount(provider.overdue)}</td>
+      <td>{formatCount(countDeals(provider, 'lost'))}</td>
+      <td>
+        {provider.city}, {provider.country}
+      </td>
+      {actions && <td>{actions(provider)}</td>}
+    </tr>
   )
 }

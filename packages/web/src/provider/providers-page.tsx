@@ -1,18 +1,18 @@
 import type { StorageProviders } from '@keepsake/api/storage-providers.ts'
-import { useCallback, useState } from 'react'
+import { useCallback } from 'react'
 import { call } from '../api/call.ts'
 import { useResource } from '../api/use-resource.ts'
 import { useInterval } from '../files/use-interval.ts'
-import { Button } from '../ui/button.tsx'
 import { Empty } from '../ui/empty.tsx'
-import { formatBytes, formatCount } from '../ui/format.ts'
+import { formatCount } from '../ui/format.ts'
 import { FailureNotice, Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { ContinentMap } from './continent-map.tsx'
 import { HoldingsTable } from './holdings-table.tsx'
 import { Join } from './join.tsx'
-import { ProviderDealList } from './provider-deals.tsx'
+import { OfferedPieces } from './offered-pieces.tsx'
+import { RuleList } from './rule-list.tsx'
 import './provider.css'
 
 const lookAgainMs = 10_000
@@ -31,7 +31,6 @@ export default function ProvidersPage() {
 }
 
 function Found({ found }: { found: StorageProviders }) {
-  const [shown, show] = useState<string>()
   const { network, isDevnet, providers, offered, epoch } = found
   return (
     <>
@@ -47,17 +46,12 @@ function Found({ found }: { found: StorageProviders }) {
       )}
       <section className="admin-section" aria-labelledby="offered">
         <h2 id="offered">On offer</h2>
-        <p className="offered">
-          {offered.pieces === 0
-            ? 'Every piece has all its replicas.'
-            : `${formatCount(offered.pieces)} ${offered.pieces === 1 ? 'piece' : 'pieces'} with ${formatBytes(offered.bytes)} wait for more replicas.`}
-          {network !== null && epoch !== null && (
-            <span className="field-hint">
-              {' '}
-              Network {network}, epoch {formatCount(epoch)}.
-            </span>
-          )}
-        </p>
+        {network !== null && epoch !== null && (
+          <p className="field-hint">
+            Network {network}, epoch {formatCount(epoch)}.
+          </p>
+        )}
+        <OfferedPieces offered={offered} wanted={found.rules.replicas} />
         <RuleList rules={found.rules} />
       </section>
       <section className="admin-section" aria-labelledby="who">
@@ -67,36 +61,11 @@ function Found({ found }: { found: StorageProviders }) {
         ) : (
           <>
             <ContinentMap providers={providers} />
-            <HoldingsTable
-              providers={providers}
-              actions={({ provider }) => (
-                <Button
-                  size="small"
-                  aria-pressed={shown === provider}
-                  aria-label={`Deals of ${provider}`}
-                  onClick={() => show(shown === provider ? undefined : provider)}
-                >
-                  Deals
-                </Button>
-              )}
-            />
+            <HoldingsTable providers={providers} />
           </>
         )}
       </section>
-      {shown !== undefined && <ProviderDealList provider={shown} />}
       <Join portalUrl={found.portalUrl} />
     </>
-  )
-}
-
-function RuleList({ rules }: Pick<StorageProviders, 'rules'>) {
-  const { replicas, perOrganisation, perCity, perCountry, perContinent, inFlightBytes, endingDays, mustMine } = rules
-  return (
-    <p className="field-hint">
-      Every piece gets {replicas} replicas: at most {perOrganisation} at one organisation, {perCity} in a city, {perCountry} in a
-      country and {perContinent} on a continent. One provider may have {formatBytes(inFlightBytes)} on the way. A deal that ends
-      within {endingDays} days does not count any more.
-      {mustMine && ' Providers have to be eligible for mining.'}
-    </p>
   )
 }

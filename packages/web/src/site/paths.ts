@@ -16,6 +16,7 @@ export const paths = {
   adminAggregates: '/admin/aggregates',
   adminProviders: '/admin/providers',
   providers: '/providers',
+  provider: '/providers/:provider',
   adminDeals: '/admin/deals',
   adminDeal: '/admin/deals/:id',
   files: '/files',
@@ -24,6 +25,11 @@ export const paths = {
   token: '/upload/nft',
   pins: '/pins',
 } as const
+
+/** The page of a storage provider, named as in `f01234`. */
+export function providerPath(provider: string): string {
+  return paths.provider.replace(':provider', provider)
+}
 
 /**
  * The address patterns of every page, for the server: it answers these with the website, and others with the website and status 404. A page
@@ -44,6 +50,7 @@ export const servedPaths: readonly string[] = [
   paths.adminAggregates,
   paths.adminProviders,
   paths.providers,
+  paths.provider,
   paths.adminDeals,
   paths.adminDeal,
   paths.files,

@@ -33,7 +33,7 @@ const height = 240
 const markedDays = 45
 const daySteps = [1, 2, 7, 14, 30, 60, 90].map((days) => days * 86_400)
 
-/** Of a single day alone uPlot would show years. */
+/** A single day alone is shown at the end of so many. */
 const shortestSeconds = 13 * 86_400
 
 /** Lines over time, drawn by uPlot on a canvas, in the colours of the page. */
@@ -85,6 +85,7 @@ function optionsOf({ days, series, format, steps }: Omit<Props, 'label'>, colour
     grid: { stroke: colours.line, width: 1 },
     ticks: { stroke: colours.line, width: 1 },
   }
+  const last = Date.parse(days.at(-1) ?? '') / 1000
   const date = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', timeZone: 'UTC' })
   return {
     width,
@@ -92,7 +93,8 @@ function optionsOf({ days, series, format, steps }: Omit<Props, 'label'>, colour
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { time: true, range: (_chart, low, high) => [Math.min(low, high - shortestSeconds), high] },
+      // Of a single day uPlot makes years.
+      x: { time: true, range: (_chart, low) => [Math.min(low, last - shortestSeconds), last] },
       y: { range: (_chart, _low, high) => [0, Math.max(high * 1.08, 1)] },
     },
     axes: [
