@@ -17,7 +17,7 @@ interface Violation {
 }
 
 const missingPage = '/nowhere'
-const publicPages = ['/', '/sign-in', '/sign-in/link', '/set-up', '/docs', '/stats', '/terms', missingPage]
+const publicPages = ['/', '/sign-in', '/sign-in/link', '/set-up', '/docs', '/stats', '/terms', '/providers', missingPage]
 const ownPages = [
   '/',
   '/files',
@@ -30,7 +30,10 @@ const ownPages = [
   '/admin/users/1',
   '/admin/aggregates',
   '/admin/deals',
+  '/admin/providers',
 ]
+/** A telephone; and one held the other way, where the header is about to fit into one line. */
+const narrowWidths = [360, 768]
 const documents = ['faq', 'journey-of-a-file', 'limits', 'operating', 'proofs', 'signing-in', 'performance', 'configuration']
 
 describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () => {
@@ -52,28 +55,51 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
     expect(answer?.status(), path).toBe(path === missingPage ? 404 : 200)
     await isDrawn(page)
     await page.evaluate(axe)
+    const wide = await findOverflow(page, path)
     const violations = (await page.evaluate('axe.run(document).then((result) => result.violations)')) as Violation[]
-    return violations
+    const serious = violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(
         ({ id, nodes }) => `${path}: ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`,
       )
+    return [...wide, ...serious]
   }
 
-  it.each(['light', 'dark'] as const)('have nothing that axe calls serious, in %s', async (colorScheme) => {
-    const { page, problems } = await site.visitor({ colorScheme, reducedMotion: 'reduce' })
+  /** What makes a page wider than a small screen: it would have to be scrolled to the side to be read. */
+  async function findOverflow(page: Page, path: string): Promise<string[]> {
+    const usual = page.viewportSize()
     const found: string[] = []
-    for (const path of [...publicPages, ...documents.map((name) => `/docs/${name}`)])
-      found.push(...(await findViolations(page, path)))
-    await becomeAdmin(page)
-    for (const path of ownPages) found.push(...(await findViolations(page, path)))
-    await page.goto('/keys')
-    await page.getByRole('button', { name: 'New key' }).first().click()
-    await page.evaluate(axe)
-    found.push(...((await page.evaluate('axe.run(document).then((r) => r.violations.map(({ id }) => id))')) as string[]))
-    expect(found).toEqual([])
-    expect(problems).toEqual([])
-  })
+    for (const width of narrowWidths) {
+      await page.setViewportSize({ width, height: 780 })
+      const overflow = await page.evaluate(() =>
+        ['html', '.site-header'].map((what) => {
+          const { scrollWidth, clientWidth } = document.querySelector(what) as Element
+          return scrollWidth - clientWidth
+        }),
+      )
+      if (overflow.some((pixels) => pixels > 0)) found.push(`${path}: ${overflow.join(' and ')} px too wide for ${width} px`)
+    }
+    if (usual) await page.setViewportSize(usual)
+    return found
+  }
+
+  it.each(['light', 'dark'] as const)(
+    'have nothing that axe calls serious, and fit a small screen, in %s',
+    async (colorScheme) => {
+      const { page, problems } = await site.visitor({ colorScheme, reducedMotion: 'reduce' })
+      const found: string[] = []
+      for (const path of [...publicPages, ...documents.map((name) => `/docs/${name}`)])
+        found.push(...(await findViolations(page, path)))
+      await becomeAdmin(page)
+      for (const path of ownPages) found.push(...(await findViolations(page, path)))
+      await page.goto('/keys')
+      await page.getByRole('button', { name: 'New key' }).first().click()
+      await page.evaluate(axe)
+      found.push(...((await page.evaluate('axe.run(document).then((r) => r.violations.map(({ id }) => id))')) as string[]))
+      expect(found).toEqual([])
+      expect(problems).toEqual([])
+    },
+  )
 
   /** The first time with the link from the log, later with one for the same address. */
   async function becomeAdmin(page: Page): Promise<void> {
