@@ -71,13 +71,19 @@ describe.skipIf(!startsServers || !hasBrowser())('the pages of the website', () 
     const found: string[] = []
     for (const width of narrowWidths) {
       await page.setViewportSize({ width, height: 780 })
-      const overflow = await page.evaluate(() =>
-        ['html', '.site-header'].map((what) => {
+      const wide = await page.evaluate(() => {
+        const tooWide = ['html', '.site-header'].filter((what) => {
           const { scrollWidth, clientWidth } = document.querySelector(what) as Element
-          return scrollWidth - clientWidth
-        }),
-      )
-      if (overflow.some((pixels) => pixels > 0)) found.push(`${path}: ${overflow.join(' and ')} px too wide for ${width} px`)
+          return scrollWidth > clientWidth
+        })
+        const scrolls = (one: Element | null): boolean =>
+          one !== null && (getComputedStyle(one).overflowX !== 'visible' || scrolls(one.parentElement))
+        const isOut = (one: Element) => one.getBoundingClientRect().right > innerWidth && !scrolls(one.parentElement)
+        return tooWide.length === 0
+          ? []
+          : [...tooWide, ...[...document.querySelectorAll('body *')].filter(isOut).map((one) => one.outerHTML)]
+      })
+      if (wide.length > 0) found.push(`${path}: wider than ${width} px: ${wide.join(' ').slice(0, 2000)}`)
     }
     if (usual) await page.setViewportSize(usual)
     return found
