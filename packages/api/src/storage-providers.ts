@@ -80,6 +80,11 @@ export const StorageProviders = Type.Object(
     ),
     isDevnet: Type.Boolean({ description: 'Whether the providers are simulated on the machine of this server.' }),
     epoch: nullable(Type.Integer()),
+    nodeUrl: nullable(
+      Type.String({
+        description: 'Of the devnet that this server runs: its node, which only the machine of the server reaches.',
+      }),
+    ),
     portalUrl: Type.String(),
     rules: Rules,
     offered: Type.Object(

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { checkOnChain, isNodeUrl } from '@keepsake/client/check-on-chain.ts'
 import type { Connection } from '@keepsake/client/connection.ts'
 import { normalEndpoint } from '@keepsake/client/connection.ts'
 import { fetchProof, openProofBlocks, textWithin } from '@keepsake/client/proofs.ts'
@@ -11,7 +12,6 @@ import { verifyProof } from '@keepsake/content/proof/verify.ts'
 import { plain } from '@keepsake/terminal/text.ts'
 import type { Command } from 'commander'
 import { CID } from 'multiformats/cid'
-import { checkOnChain } from '../check-on-chain.ts'
 import { parseCid } from '../cid-argument.ts'
 import { withConnection } from '../connect.ts'
 import type { Context } from '../context.ts'
@@ -71,6 +71,8 @@ async function checkProof(document: ProofDocument, gateway: Connection, { signal
 
 /** Fetches or reads the proof, and gets blocks from the gateway, else from where the proof came from. */
 async function obtainReport(subject: Subject, options: Options, context: Context): Promise<ProofReport> {
+  if (!(options.filecoinRpc ?? []).every(isNodeUrl))
+    throw new UsageError('--filecoin-rpc: expected an address that begins with http:// or https://')
   const { document, report } = await obtainProof(subject, options, context)
   if (options.filecoinRpc === undefined) return report
   return await checkOnChain(document, report, { urls: options.filecoinRpc, signal: context.signal })

@@ -11,6 +11,15 @@ import type { NodeView } from './view.ts'
 /** A message of 1 MiB in base64, and what stands around it. */
 const maxRequestBytes = 4 * 1024 * 1024
 const paths = ['/rpc/v1', '/rpc/v0']
+/** Pages may ask, as they may ask public nodes: nothing here is secret, and what changes something is signed. */
+const anyPage = { 'access-control-allow-origin': '*' }
+const preflight = {
+  'access-control-allow-methods': 'POST',
+  'access-control-allow-headers': 'content-type',
+  // A browser asks before a page that is not of this machine reaches it.
+  'access-control-allow-private-network': 'true',
+  'access-control-max-age': '3600',
+}
 
 export interface RpcServer {
   port: number
@@ -62,8 +71,9 @@ async function answerRequest(
   onTrouble: (error: unknown) => void,
 ): Promise<void> {
   const reply = (status: number, body: unknown) => {
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    response.writeHead(status, { 'content-type': 'application/json', ...anyPage }).end(JSON.stringify(body))
   }
+  if (request.method === 'OPTIONS') return void response.writeHead(204, { ...anyPage, ...preflight }).end()
   if (!isRpcPath(request)) return reply(404, refusal(null, rpcCode.invalidRequest, `Nothing is here; ask ${paths.join(' or ')}.`))
   if (request.method !== 'POST') return reply(405, refusal(null, rpcCode.invalidRequest, 'Calls come by POST or a websocket.'))
   const text = await readBody(request)

@@ -2,10 +2,15 @@
 export async function readBounded(response: Response, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length
-    if (length > maxBytes) throw new Error(`an answer of more than ${maxBytes} bytes`)
-    chunks.push(chunk)
+  // Not every browser goes through a stream by `for await`.
+  const reader = response.body?.getReader()
+  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+    length += read.value.length
+    if (length > maxBytes) {
+      await reader?.cancel()
+      throw new Error(`an answer of more than ${maxBytes} bytes`)
+    }
+    chunks.push(read.value)
   }
   const bytes = new Uint8Array(length)
   let at = 0

@@ -44,6 +44,7 @@ export async function readOverview(components: OverviewComponents): Promise<Stor
     network: now?.source.network ?? null,
     isDevnet: now?.source.isDevnet ?? false,
     epoch: now?.epoch ?? null,
+    nodeUrl: now?.source.controlUrl ? (now.source.rpcUrls[0] ?? null) : null,
     portalUrl: `${components.publicUrl()}/sp`,
     rules: {
       replicas: rules.maxTotal,

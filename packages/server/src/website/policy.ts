@@ -36,3 +36,16 @@ export function sitePolicy(config: SiteConfig): string {
     .map(([directive, sources]) => `${directive} ${sources}`)
     .join('; ')
 }
+
+/** The worker that asks a Filecoin node for the page of a file, by the name the build gives it. */
+const askingWorker = /^\/assets\/ask-chain-worker-[\w-]+\.js$/
+
+/**
+ * What a file of the website may do by itself. Only a worker has a policy of its own, which counts instead of that of the page that starts it (HTML, "run a
+ * worker"): the one that asks a Filecoin node the visitor names reaches any over HTTPS and those of the visitor's own machine, and can do nothing else. So
+ * the pages themselves never have to be let out.
+ */
+export function filePolicy(path: string): string | undefined {
+  if (!askingWorker.test(path)) return undefined
+  return "default-src 'none'; script-src 'self'; connect-src https: http://localhost:* http://127.0.0.1:*"
+}

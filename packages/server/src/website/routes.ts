@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../config.ts'
-import { sitePolicy } from './policy.ts'
+import { filePolicy, sitePolicy } from './policy.ts'
 import type { SiteFile, SiteFiles } from './site-files.ts'
 import { readSiteFiles, variantFor } from './site-files.ts'
 
@@ -35,29 +35,37 @@ export async function openWebsite(config: SiteConfig): Promise<Website> {
     }
     return { routes, answerNotFound: () => false }
   }
-  const answer = (request: FastifyRequest, reply: FastifyReply, file: SiteFile, status = 200) => {
-    reply.headers(headers)
+  const answer: Answer = (request, reply, file, { status = 200, policy } = {}) => {
+    reply.headers(policy === undefined ? headers : { ...headers, 'content-security-policy': policy })
     return isGatewayHost(request, config) ? reply.redirect(config.PUBLIC_URL) : sendFile(request, reply, file, status)
   }
   return {
     routes: siteRoutes(site, answer),
     answerNotFound: (request, reply) => {
       const isPage = methods.includes(request.method) && /\btext\/html\b/.test(request.headers.accept ?? '')
-      if (isPage) answer(request, reply, site.document, 404)
+      if (isPage) answer(request, reply, site.document, { status: 404 })
       return isPage
     },
   }
 }
 
-type Answer = (request: FastifyRequest, reply: FastifyReply, file: SiteFile, status?: number) => FastifyReply
+interface Sending {
+  status?: number
+  /** What the file may do, where that is something else than the pages may. */
+  policy?: string | undefined
+}
+
+type Answer = (request: FastifyRequest, reply: FastifyReply, file: SiteFile, sending?: Sending) => FastifyReply
 
 function siteRoutes({ files, document, pages }: SiteFiles, answer: Answer) {
   return async (app: FastifyInstance): Promise<void> => {
     for (const url of pages)
       app.route({ method: methods, url, handler: async (request, reply) => answer(request, reply, document) })
     // One route for each file: nothing but these can be read.
-    for (const [url, file] of files)
-      app.route({ method: methods, url, handler: async (request, reply) => answer(request, reply, file) })
+    for (const [url, file] of files) {
+      const policy = filePolicy(url)
+      app.route({ method: methods, url, handler: async (request, reply) => answer(request, reply, file, { policy }) })
+    }
   }
 }
 

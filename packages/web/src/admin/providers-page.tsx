@@ -44,18 +44,25 @@ function useFound() {
   const providers = useResource(
     useCallback((signal) => call<StorageProviders>('GET', '/account/admin/providers', { signal }), []),
   )
-  const replication = useResource(useCallback((signal) => call<Replication>('GET', '/account/admin/replication', { signal }), []))
+  const isOnNetwork = (providers.value?.network ?? null) !== null
+  const replication = useResource(
+    useCallback(
+      async (signal: AbortSignal) =>
+        isOnNetwork ? await call<Replication>('GET', '/account/admin/replication', { signal }) : undefined,
+      [isOnNetwork],
+    ),
+  )
   const retrievals = useResource(
     useCallback((signal) => call<Retrievals>('GET', '/account/admin/retrievals?limit=1', { signal }), []),
   )
   const reload = () => {
     for (const one of [providers, replication, retrievals]) one.reload()
   }
-  return { providers, replication, retrievals, reload }
+  return { providers, replication, retrievals, isOnNetwork, reload }
 }
 
 function Operating() {
-  const { providers, replication, retrievals, reload } = useFound()
+  const { providers, replication, retrievals, isOnNetwork, reload } = useFound()
   const histories = useMemo(
     () => new Map(retrievals.value?.providers.map(({ provider, history }) => [provider, history])),
     [retrievals.value],
@@ -96,7 +103,12 @@ function Operating() {
           <p>devnet: simulated storage providers on this machine</p>
         </Notice>
       )}
-      <ProviderApplications registered={reload} />
+      {providers.value?.network === null && (
+        <Notice kind="neutral">
+          <p>This server makes no Filecoin deals at the moment, so nobody can be registered and nothing be taken.</p>
+        </Notice>
+      )}
+      {isOnNetwork && <ProviderApplications registered={reload} />}
       {providers.value && (
         <section className="admin-section" aria-labelledby="who">
           <h2 id="who">Who holds what</h2>
@@ -130,13 +142,15 @@ function Operating() {
           <RuleList rules={providers.value.rules} />
         </section>
       )}
-      <section className="admin-section" aria-labelledby="replication">
-        <h2 id="replication">Replication</h2>
-        {replication.status === 'loading' && <Skeleton lines={3} />}
-        {replication.status === 'failed' && <FailureNotice error={replication.error} retry={reload} />}
-        {replication.value && <ReplicationReport report={replication.value} />}
-      </section>
-      <RegisterProvider registered={reload} />
+      {isOnNetwork && (
+        <section className="admin-section" aria-labelledby="replication">
+          <h2 id="replication">Replication</h2>
+          {replication.status === 'loading' && <Skeleton lines={3} />}
+          {replication.status === 'failed' && <FailureNotice error={replication.error} retry={reload} />}
+          {replication.value && <ReplicationReport report={replication.value} />}
+        </section>
+      )}
+      {isOnNetwork && <RegisterProvider registered={reload} />}
       <PortalRequests />
     </Page>
   )

@@ -1,4 +1,5 @@
 import type { Proof } from '@keepsake/api/proof.ts'
+import type { ProofDocument } from '@keepsake/content/proof/document.ts'
 import type { ProofOutcome, ProofReport, Statement, StatementOutcome } from '@keepsake/content/proof/report.ts'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { callWhole } from '../api/call.ts'
@@ -9,6 +10,7 @@ import { formatBytes } from '../ui/format.ts'
 import { FailureNotice, Notice } from '../ui/notice.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { useAction } from '../ui/use-action.ts'
+import { ChainCheck } from './chain-check.tsx'
 import './proof-check.css'
 
 /** Of a larger content the check takes minutes in a tab; the command does it with all of the machine. */
@@ -44,6 +46,7 @@ function NoProof({ error, retry }: { error: unknown; retry: () => void }) {
 function Check({ proof, path }: { proof: Proof; path: string }) {
   const { root, dag } = proof
   const [report, setReport] = useState<ProofReport>()
+  const [onChain, setOnChain] = useState<ProofReport>()
   const [bytesRead, setBytesRead] = useState(0)
   const stopping = useRef(new AbortController())
   useEffect(() => {
@@ -53,6 +56,7 @@ function Check({ proof, path }: { proof: Proof; path: string }) {
   }, [])
   const check = useAction(async () => {
     setReport(undefined)
+    setOnChain(undefined)
     setBytesRead(0)
     // The verifier comes when somebody wants it, not with the page.
     const { checkProof } = await import('./check-proof.ts')
@@ -80,8 +84,9 @@ function Check({ proof, path }: { proof: Proof; path: string }) {
       </p>
       <div aria-live="polite">
         {check.busy && bytesRead > 0 && <p className="proof-progress">{formatBytes(bytesRead)} read and checked</p>}
-        {report && <Report report={report} />}
+        {report && <Report report={onChain ?? report} />}
       </div>
+      {report && <ChainCheck document={proof as ProofDocument} report={report} onReport={setOnChain} />}
       {check.error !== undefined && <FailureNotice error={check.error} />}
     </>
   )

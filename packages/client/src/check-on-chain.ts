@@ -7,12 +7,17 @@ import { openRpc, type Rpc } from '@keepsake/filecoin/rpc/client.ts'
 import { networkName } from '@keepsake/filecoin/rpc/state.ts'
 import type { TipSet } from '@keepsake/filecoin/rpc/tip-set.ts'
 import { CID } from 'multiformats/cid'
-import { UsageError } from './failure.ts'
 
-interface Options {
+export interface CheckOnChainOptions {
   /** Of nodes that speak Lotus JSON-RPC, one at least. */
   urls: readonly string[]
   signal: AbortSignal
+  fetch?: typeof fetch
+}
+
+/** Whether a text is an address at which a node can be asked. */
+export function isNodeUrl(text: string): boolean {
+  return /^https?:$/.test(URL.parse(text)?.protocol ?? '')
 }
 
 const callTimeoutMs = 30_000
@@ -29,19 +34,19 @@ const devnetPrefix = 'keepsake-devnet-'
  *
  * A deal that is not proving is false where the proof says that it is. What could not be asked is left.
  */
-export async function checkOnChain(document: ProofDocument, report: ProofReport, options: Options): Promise<ProofReport> {
+export async function checkOnChain(
+  document: ProofDocument,
+  report: ProofReport,
+  options: CheckOnChainOptions,
+): Promise<ProofReport> {
   const rest = report.statements.filter(({ check }) => check !== 'deals' && check !== 'proving')
   if (document.places.every(({ deals }) => deals.length === 0)) {
     const text =
       'Not shown: that a storage provider has the piece. The proof names no deal, so the Filecoin node was asked nothing.'
     return reportOf(document, [...rest, { check: 'deals', outcome: 'left', text }])
   }
-  const { urls, signal } = options
-  for (const url of urls) {
-    if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
-      throw new UsageError('--filecoin-rpc: expected an address that begins with http:// or https://')
-  }
-  const said = await Promise.all(urls.map((url) => askNode(document, url, signal)))
+  const { urls } = options
+  const said = await Promise.all(urls.map((url) => askNode(document, url, options)))
   return reportOf(document, [...rest, ...(said.length === 1 ? said.flat() : namedByNode(urls, said))])
 }
 
@@ -57,8 +62,8 @@ function namedByNode(urls: readonly string[], said: readonly Statement[][]): Sta
   return [...statements, { check: 'deals', outcome: 'left', text }]
 }
 
-async function askNode({ places }: ProofDocument, url: string, signal: AbortSignal): Promise<Statement[]> {
-  const rpc = openRpc({ endpoints: [{ url }], timeoutMs: callTimeoutMs })
+async function askNode({ places }: ProofDocument, url: string, { signal, fetch }: CheckOnChainOptions): Promise<Statement[]> {
+  const rpc = openRpc({ endpoints: [{ url }], timeoutMs: callTimeoutMs, ...(fetch && { fetch }) })
   try {
     const network = await networkName(rpc, { signal })
     const head = await chainHead(rpc, { signal })
