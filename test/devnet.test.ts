@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { call, eventually, fresh, upload, valueIn } from './setup/api.ts'
+import { hasBrowser, openBrowser } from './setup/browser.ts'
 import { isAlive } from './setup/processes.ts'
 import { checkout, type Server, startServer } from './setup/server.ts'
+import { openSignedIn } from './setup/signed-in-page.ts'
 
 interface Deal {
   status: string
@@ -15,6 +17,7 @@ interface Deal {
 
 interface DevnetStatus {
   network: string
+  rpcUrl: string
   head: { epoch: number }
   providers: { provider: string; retrievalUrl: string; isOffline: boolean; deals: { stage: string; dealId: number | null }[] }[]
 }
@@ -26,11 +29,12 @@ interface Health {
 
 let server: Server
 let key: string
+const owner = 'owner@example.com'
 
 beforeAll(async () => {
   // As `npm start` has it, but for the peer.
   server = await startServer({ env: { FILECOIN_RPC: 'devnet', AGGREGATE_PROFILE: 'trial' } })
-  key = await server.createKey()
+  key = await server.createKey({ user: await server.createUser(owner) })
 }, 120_000)
 
 afterAll(async () => {
@@ -111,6 +115,42 @@ describe('with npm start alone', () => {
     }, 120_000)
     expect(text).toMatch(/keepsake_retrieval_first_byte_seconds\{[^}]*provider="f01000"\}/)
   })
+
+  test.skipIf(!hasBrowser())(
+    'the page of the file asks the node of the devnet, and says what it answers, without being let out itself',
+    async () => {
+      const browser = await openBrowser()
+      try {
+        await using me = await openSignedIn(browser, server, owner)
+        await me.page.goto(`/files/${cid}`)
+        await me.page.getByRole('button', { name: 'Check it here' }).click()
+        await me.page.getByText(/The devnet's only node, run by this server/).waitFor()
+        await me.page.getByRole('button', { name: 'Ask the chain' }).click()
+        await me.page
+          .getByText(/^The piece is in deal \d+ with f0100\d .*simulated.* Its sector \d+ .* is proving\./)
+          .first()
+          .waitFor()
+        await me.page.getByText('Verified in this browser').waitFor()
+        const address = me.page.getByLabel(/^Filecoin node to ask/)
+        await address.fill('http://127.0.0.1:9/rpc/v1')
+        await me.page.getByRole('button', { name: 'Ask the chain' }).click()
+        await me.page.getByText(/^The Filecoin node could not be asked/).waitFor()
+        // Only the worker reaches it.
+        const escaped = await me.page.evaluate(
+          (url) =>
+            fetch(url).then(
+              () => 'reached',
+              () => 'refused',
+            ),
+          (await status()).rpcUrl,
+        )
+        expect(escaped).toBe('refused')
+      } finally {
+        await browser.close()
+      }
+    },
+    60_000,
+  )
 
   test('a command that cannot be carried out says why', async () => {
     await expect(keepsake('devnet', 'fault', '--provider', 'f01')).rejects.toThrow('There is no provider "f01" here')

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
-import { sitePolicy } from '@keepsake/server/website/policy.ts'
+import { filePolicy, sitePolicy } from '@keepsake/server/website/policy.ts'
 import { readSiteFiles, type SiteFile, variantFor } from '@keepsake/server/website/site-files.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -59,5 +59,12 @@ describe('the policy of the website', () => {
     expect(directives.get('connect-src')).toEqual(["'self'"])
     expect(directives.get('default-src')).toEqual(["'none'"])
     expect(policy).not.toContain('unsafe')
+  })
+
+  it('lets only the worker that asks Filecoin nodes reach other hosts, and do nothing else', () => {
+    const policy = filePolicy('/assets/ask-chain-worker-Dx_5-c.js')
+    expect(policy).toBe("default-src 'none'; script-src 'self'; connect-src https: http://localhost:* http://127.0.0.1:*")
+    for (const path of ['/', '/assets/main-abc.js', '/assets/pack-worker-abc.js', '/assets/x/ask-chain-worker-abc.js'])
+      expect(filePolicy(path)).toBeUndefined()
   })
 })
