@@ -15,7 +15,7 @@ import { listPending } from './pending.ts'
 import { addressOf, type Provider } from './providers.ts'
 import { toAsked } from './register.ts'
 import { listProviders } from './registered.ts'
-import { neighboursOf, sumInFlight } from './replicas.ts'
+import { holdsAny, neighboursOf, sumInFlight } from './replicas.ts'
 import { ownTenant, requestPiece } from './request-piece.ts'
 import { noRecord, type RetrievalRecord, type RetrievalRecords } from './retrieval-records.ts'
 import { type ReplicationRules, standingRefusals } from './rules.ts'
@@ -58,13 +58,17 @@ export async function tellStatus(parts: PortalParts, asked: Known): Promise<Answ
     return { response, infoLines: [notRegisteredLine(who.actorId, network, parts.publicUrl())] }
   }
   const { rules } = parts
-  const [standing, retrievals] = await Promise.all([
+  const [standing, retrievals, holds] = await Promise.all([
     parts.standings.of(provider.actorId, epoch),
     retrievalsOf(parts.retrievalRecords, provider),
+    holdsAny(parts.database, provider.id),
   ])
   const response = await readStatus(parts.database, { provider, standing, retrievals, rules, isDevnet })
   await parts.door.note(asked, 200)
-  return { response, infoLines: standingRefusals({ provider, ...standing, retrievals }, rules).map(({ line }) => line) }
+  return {
+    response,
+    infoLines: standingRefusals({ provider, ...standing, retrievals, holdsAny: holds }, rules).map(({ line }) => line),
+  }
 }
 
 async function retrievalsOf(records: Pick<RetrievalRecords, 'read'>, { id, network }: Provider): Promise<RetrievalRecord> {
@@ -85,11 +89,12 @@ export async function tellEligible(
 ): Promise<Answer<EligiblePiece[]>> {
   const { database, rules } = parts
   const { provider, epoch, source } = asked
-  const [{ sectorSizeBytes, mayMine }, retrievals] = await Promise.all([
+  const [{ sectorSizeBytes, mayMine }, retrievals, holds] = await Promise.all([
     parts.standings.of(provider.actorId, epoch),
     retrievalsOf(parts.retrievalRecords, provider),
+    holdsAny(database, provider.id),
   ])
-  const refusals = standingRefusals({ provider, mayMine, retrievals }, rules)
+  const refusals = standingRefusals({ provider, mayMine, retrievals, holdsAny: holds }, rules)
   if (refusals.length > 0) {
     await parts.door.note(asked, 403, refusals)
     return { refusals, response: null }

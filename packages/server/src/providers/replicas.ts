@@ -81,6 +81,14 @@ export async function findResting(
   return rows[0]
 }
 
+/** Whether a provider has any deal that lives: something that it could be asked for, or will be. */
+export async function holdsAny({ kysely }: Db, providerId: number): Promise<boolean> {
+  const { rows } = await sql`select from deal where provider_id = ${providerId} and state in ${liveStates} limit 1`.execute(
+    kysely,
+  )
+  return rows.length > 0
+}
+
 /** Padded bytes a provider has taken that are in no sector yet. */
 export async function sumInFlight({ kysely }: Db, providerId: number): Promise<number> {
   const { rows } = await sql<{ bytes: number }>`

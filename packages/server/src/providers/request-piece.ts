@@ -11,7 +11,7 @@ import { dataCapOn } from './backing.ts'
 import { findOffered, type OfferedPiece } from './eligible.ts'
 import type { Refusal } from './refusals.ts'
 import { getProvider, listProviders } from './registered.ts'
-import { countReplicas, findEndingDeal, findResting, neighboursOf, sumInFlight } from './replicas.ts'
+import { countReplicas, findEndingDeal, findResting, holdsAny, neighboursOf, sumInFlight } from './replicas.ts'
 import { reserve } from './reserve.ts'
 import type { RetrievalRecord } from './retrieval-records.ts'
 import { type Asker, pieceRefusals, type ReplicaCounts, type ReplicationRules } from './rules.ts'
@@ -83,7 +83,14 @@ async function decide(
   const near = neighboursOf(provider, await listProviders(db, network))
   const counts = await countReplicas(db, piece.aggregateId, provider, { near, epoch, rules })
   const inFlightBytes = await sumInFlight(db, provider.id)
-  const asker: Asker = { provider, ...standing, retrievals, inFlightBytes, dataCap: await dataCapOn(db, network, dataCapBytes) }
+  const asker: Asker = {
+    provider,
+    ...standing,
+    retrievals,
+    holdsAny: await holdsAny(db, provider.id),
+    inFlightBytes,
+    dataCap: await dataCapOn(db, network, dataCapBytes),
+  }
   const refusals = [
     ...pieceRefusals(asker, piece.height, counts, rules),
     ...restingRefusals(await findResting(db, piece.aggregateId, provider.id)),

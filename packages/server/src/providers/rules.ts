@@ -82,6 +82,8 @@ export interface Asker {
   mayMine: boolean | undefined
   /** How it gives back what it stores. */
   retrievals: RetrievalRecord
+  /** Whether it has any deal that lives. */
+  holdsAny: boolean
   /** Padded. */
   inFlightBytes: number
   /** Undefined where its deals need none. */
@@ -90,7 +92,7 @@ export interface Asker {
 
 /** Every reason for which a provider may not have pieces at all at the moment. */
 export function standingRefusals(
-  { provider, mayMine, retrievals }: Pick<Asker, 'provider' | 'mayMine' | 'retrievals'>,
+  { provider, mayMine, retrievals, holdsAny }: Pick<Asker, 'provider' | 'mayMine' | 'retrievals' | 'holdsAny'>,
   { leastStanding }: Pick<ReplicationRules, 'leastStanding'>,
 ): Refusal[] {
   const refusals: Refusal[] = []
@@ -107,7 +109,9 @@ export function standingRefusals(
       line: 'This provider is not eligible for mining at the moment (MinerGetBaseInfo): it has too little power, or faults.',
     })
   }
-  if (!isGoodEnough(retrievals.standing, leastStanding)) refusals.push({ code: 4014, line: poorLine(retrievals, leastStanding) })
+  // Who holds nothing could never show that they do better: they get one piece, and the next when they gave that back.
+  if (holdsAny && !isGoodEnough(retrievals.standing, leastStanding))
+    refusals.push({ code: 4014, line: poorLine(retrievals, leastStanding) })
   return refusals
 }
 

@@ -53,6 +53,18 @@ describe('a provider that does not give back what it stores', () => {
     expect(await eligible()).toMatchObject({ status: 200, response_entries: 1 })
   })
 
+  it('gets one piece where it holds nothing, since it could not show otherwise that it does better', async () => {
+    await check({ failed: 40 })
+    const to = (state: string) => sql`update deal set state = ${state}`.execute(portal.database.kysely)
+    await to('expired')
+    expect(await eligible()).toMatchObject({ status: 200 })
+    const told = await portal.askAs(1001, `request_piece/${piece}`)
+    expect(told).toMatchObject({ status: 200 })
+    expect(await eligible()).toMatchObject({ error_code: 4014 })
+    await sql`delete from deal where id = ${Number(told.response.deal_proposal_id)}`.execute(portal.database.kysely)
+    await to('reserved')
+  })
+
   it('is as new when nothing was asked of it for a week, which it cannot change where it holds nothing', async () => {
     await check({ failed: 40, hoursAgo: 7 * 24 + 1 })
     expect((await status()).retrieval).toMatchObject({ standing: 'new', checks: 0 })

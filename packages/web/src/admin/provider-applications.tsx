@@ -42,7 +42,7 @@ export function ProviderApplications({ registered }: { registered: () => void })
           onClose={close}
         />
       )}
-      <ul className="plain-list">
+      <ul className="plain-list application-list">
         {found.value.map(({ provider, name, organisation, city, country, continent, retrievalUrl, place, askedAt }) => (
           <li key={provider}>
             <div>

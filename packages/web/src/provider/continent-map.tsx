@@ -61,6 +61,5 @@ function Missing({ code, replication: { places, short } }: { code: string; repli
 }
 
 function roomText(room: number): string {
-  if (room === 0) return 'no missing replica may go here'
-  return room === 1 ? 'a missing replica may go here' : `replicas of ${formatCount(room)} pieces may go here`
+  return room === 0 ? 'no missing one may go here' : `${formatCount(room)} missing may go here`
 }
