@@ -1,5 +1,7 @@
 import { partBytes, type RecipePart } from '@keepsake/content/aggregate/recipe.ts'
 import type { Db } from '../database/database.ts'
+import type { ReadRow } from './kept-rows.ts'
+import type { RecipeRow } from './recipe-codec.ts'
 import { decodeRow } from './recipe-codec.ts'
 import type { PlacedParts, RecipeReader, RecipeSource, ShardReads } from './recipe-reader.ts'
 import { recipeReader } from './recipe-reader.ts'
@@ -15,19 +17,29 @@ const mostParts = 4096
 export function openRecipe(
   { database, blobs }: { database: Db; blobs: ShardReads },
   aggregate: { id: number; sizeBytes: number },
+  readFirst?: ReadRow,
 ): RecipeReader {
-  return recipeReader(blobs, recipeSource(database, aggregate))
+  return recipeReader(blobs, recipeSource(database, aggregate, readFirst))
 }
 
-/** The recipe itself, some rows of it at a time. */
-export function recipeSource(database: Db, { id, sizeBytes }: { id: number; sizeBytes: number }): RecipeSource {
+/** The recipe itself, some rows of it at a time; `readFirst` may know the row that a reader begins with. */
+export function recipeSource(
+  database: Db,
+  { id, sizeBytes }: { id: number; sizeBytes: number },
+  readFirst: ReadRow = async (offset) => (await readRecipeRows(database, id, offset, 1))[0],
+): RecipeSource {
+  const rowsFrom = async (offset: number, isFirst: boolean): Promise<RecipeRow[]> => {
+    if (!isFirst) return await readRecipeRows(database, id, offset, rowsAtOnce)
+    const row = await readFirst(offset)
+    return row ? [row] : []
+  }
   return {
     sizeBytes,
     async *partsFrom(offset, options = {}) {
       let at = offset
       let partsAtOnce = firstParts
-      for (let limit = 1; ; limit = rowsAtOnce) {
-        const rows = await readRecipeRows(database, id, at, limit)
+      for (let isFirst = true; ; isFirst = false) {
+        const rows = await rowsFrom(at, isFirst)
         for (const row of rows) {
           options.signal?.throwIfAborted()
           for (const placed of groups(decodeRow(row, at), () => partsAtOnce)) {

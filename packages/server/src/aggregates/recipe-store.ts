@@ -28,6 +28,23 @@ export async function readRecipeRows({ kysely }: Db, aggregateId: number, offset
   return rows
 }
 
+/** The row of a recipe in which byte `offset` lies, and where the next one begins. */
+export async function findRecipeRow(
+  { kysely }: Db,
+  aggregateId: number,
+  offset: number,
+): Promise<{ row: RecipeRow; endOffset: number } | undefined> {
+  const { rows } = await sql<RecipeRow & { endOffset: number | null }>`
+    select byte_offset as "byteOffset", parts, (
+      select min(byte_offset) from aggregate_recipe n where n.aggregate_id = r.aggregate_id and n.byte_offset > r.byte_offset) as "endOffset"
+    from aggregate_recipe r where aggregate_id = ${aggregateId} and byte_offset <= ${offset}
+    order by byte_offset desc limit 1`.execute(kysely)
+  const [found] = rows
+  if (!found) return undefined
+  const { byteOffset, parts, endOffset } = found
+  return { row: { byteOffset, parts }, endOffset: endOffset ?? Number.POSITIVE_INFINITY }
+}
+
 export async function replaceTree(
   { kysely }: Db,
   aggregateId: number,
