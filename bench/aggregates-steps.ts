@@ -20,6 +20,7 @@ const timed = async (work: () => Promise<unknown>) => {
 process.stdout.write('ready\n')
 
 const planMs = await timed(() => planAggregates({ ...service, rules }))
+process.stdout.write('planned\n')
 const buildMs = await timed(async () => {
   for (const aggregateId of await idsIn('building')) await service.aggregateSteps.build({ aggregateId })
 })

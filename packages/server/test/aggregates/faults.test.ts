@@ -1,8 +1,10 @@
-import { truncate } from 'node:fs/promises'
+import { readFile, truncate } from 'node:fs/promises'
 import type { Block } from '@keepsake/content/block.ts'
+import { packDirectory } from '@keepsake/content/unixfs/directory.ts'
 import { sql } from 'kysely'
 import type { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { BadAggregateError } from '../../src/aggregates/bad-aggregate-error.ts'
 import { withAggregateLock } from '../../src/aggregates/lock.ts'
 import { collectGarbage } from '../../src/blocks/collect-garbage.ts'
 import type { Database } from '../../src/database/database.ts'
@@ -17,6 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => keeper?.close())
 
+const sizeOf = (blocks: readonly Block[]) => blocks.reduce((sum, { bytes }) => sum + bytes.length, 0)
 const dealsOf = async (cid: CID) => (await checkContent(keeper, cid.toString())).deals
 const everyAggregate = async (cid: CID) =>
   (
@@ -132,6 +135,32 @@ describe('a shard that is damaged on disk', () => {
     await truncate(pathOf(keeper, shard))
     await expect(keeper.validate(entry!.id, {}, { again: true })).rejects.toThrow(`gone or too short: ${shard}`)
     await keeper.storeFile('gone')
+  })
+})
+
+describe('a DAG that is split over several aggregates', () => {
+  it('with a block that cannot be read fails each of them visibly, also those that do not hold the block', async () => {
+    const files = await Promise.all(['a', 'b', 'c'].map((name) => fileBlocks(bytesOf(`split ${name}`, 700_000))))
+    const entries = files.map(({ root, blocks }, index) => ({ name: `${index}`, cid: root, dagBytes: sizeOf(blocks) }))
+    const blocks = files.flatMap((file) => file.blocks)
+    let root = blocks[0]!.cid
+    for await (const block of packDirectory(entries)) {
+      blocks.push(block)
+      root = block.cid
+    }
+    const { shard } = await keeper.storeCar(carOf(root, blocks))
+    await packAll(keeper)
+    const [first, ...others] = await everyAggregate(root)
+    expect(others.length).toBeGreaterThan(0)
+    const lastNode = Buffer.from(files[2]!.blocks.at(-1)!.bytes)
+    const inFirst = (await keeper.bytesOf((await keeper.rows(sql`id = ${first!.id}`))[0]!)).includes(lastNode)
+    expect(inFirst).toBe(false)
+    await damage(keeper, shard, (await readFile(pathOf(keeper, shard))).indexOf(lastNode) + 20)
+    const failure = await keeper.validate(first!.id, {}, { again: true }).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(BadAggregateError)
+    expect(failure).toMatchObject({ message: expect.stringContaining('its bytes are damaged') })
+    await keeper.storeCar(carOf(root, blocks))
+    expect(await keeper.validate(first!.id, {}, { again: true })).toBe(true)
   })
 })
 
