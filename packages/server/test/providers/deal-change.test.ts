@@ -188,3 +188,14 @@ describe('a change of a deal', () => {
     expect(dealStates.filter(isLive)).toEqual(['reserved', 'proposed', 'delivered', 'published', 'active'])
   })
 })
+
+it('a deal that becomes active is asked for within seconds, not when its turn comes', async () => {
+  const dealId = await insertDeal(database, { state: 'published' })
+  await changeDeal(database, facts(pipeline), dealId, { from: 'published', to: 'active' })
+  const { rows } = await sql<{ seconds: number }>`
+    select extract(epoch from run_at - now())::float8 as seconds from graphile_worker._private_jobs where key = 'check-retrievals'`.execute(
+    database.kysely,
+  )
+  expect(rows).toHaveLength(1)
+  expect(rows[0]!.seconds).toBeLessThanOrEqual(5)
+})

@@ -1,6 +1,7 @@
 import { dateOf } from '@keepsake/filecoin/epoch.ts'
 import { ChainFormatError } from '@keepsake/filecoin/errors.ts'
 import { chainHead, tipSetsOf } from '@keepsake/filecoin/rpc/chain.ts'
+import { RpcError } from '@keepsake/filecoin/rpc/errors.ts'
 import { ancestorAt } from '@keepsake/filecoin/rpc/head-changes.ts'
 import { chainNotices } from '@keepsake/filecoin/rpc/notices.ts'
 import { isSameKey, type TipSet } from '@keepsake/filecoin/rpc/tip-set.ts'
@@ -38,6 +39,8 @@ export interface Follower {
 }
 
 const firstDelayMs = 500
+/** With the pauses between them, half a minute. */
+const devnetStartLooks = 5
 const maxDelayMs = 60_000
 /** How often a process that may not follow, because another does, asks again. */
 const lockRetryMs = 5_000
@@ -163,7 +166,7 @@ async function lookOnce({ chain, database, facts, log }: FollowComponents, one: 
 /** What went wrong is written down for whoever asks how this server is; then the next node gets a chance. */
 async function onFailure(
   { chain, database, log }: FollowComponents,
-  { network }: ChainSource,
+  { network, controlUrl }: ChainSource,
   error: Error,
   failures: number,
 ): Promise<number> {
@@ -173,7 +176,9 @@ async function onFailure(
   }
   const isUnreadable = error instanceof ChainFormatError && error.code === 'UNKNOWN_LAYOUT'
   const trouble = isUnreadable ? `This version does not know the chain's format: ${error.message}` : error.message
-  if (failures === 0 || isUnreadable) log.warn({ network, err: error }, 'a look at the Filecoin chain failed')
+  // The devnet starts after the server that runs it: the first looks may come before it.
+  const silentLooks = controlUrl !== null && error instanceof RpcError && error.code === 'UNREACHABLE' ? devnetStartLooks : 0
+  if (failures === silentLooks || isUnreadable) log.warn({ network, err: error }, 'a look at the Filecoin chain failed')
   ;(await chain.rpc()).passOver()
   await noteTrouble(database, network, trouble)
   return failures + 1
