@@ -107,7 +107,7 @@ describe.runIf(startsServers)('on a devnet on which things go wrong', () => {
       const step = await untilStep(cid, faulty, ({ state }) => state === 'failed')
       expect(step.title).toBe(`Active on a devnet: ${faulty}`)
       expect(step.text).toMatch(/is faulty: it was not proven when it had to be\..*simulated storage providers/)
-      expect(await countActive('faulty')).toBe(1)
+      expect(await countActive('faulty')).toBeGreaterThan(0)
       expect(await untilStep(cid, leaver, ({ state }) => state === 'failed')).toMatchObject({
         title: `Given up on a devnet: ${leaver}`,
       })
@@ -128,7 +128,7 @@ describe.runIf(startsServers)('on a devnet on which things go wrong', () => {
       await keepsake('devnet', 'right-bytes')
       await keepsake('devnet', 'recover')
       await untilStep(cid, faulty, ({ state }) => state === 'done')
-      expect(await countActive('faulty')).toBe(0)
+      await eventually(async () => ((await countActive('faulty')) === 0 ? true : undefined), soonMs)
     },
     4 * soonMs,
   )

@@ -56,7 +56,7 @@ describe.runIf(startsServers)('a server that is killed while deals are made', ()
       AGGREGATE_PROFILE: 'trial',
       AGGREGATE_SETTLE_SECONDS: '0',
       AGGREGATE_FORCE_SECONDS: '1',
-      LOG_LEVEL: 'warn',
+      LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
     }
     server = await startServer({ env, dataDir: env.DATA_DIR as string })
     key = await server.createKey()
