@@ -52,6 +52,10 @@ function waitingText({ contents, bytes, oldestAt, settlesAt, obstacles, obstacle
   return lines
 }
 
+function counted(items: number): string {
+  return items === 1 ? '1 item' : `${items} items`
+}
+
 function partsOf(service: Service) {
   return { ...service, rules: packingRules(service.config) }
 }
@@ -141,7 +145,7 @@ async function build(context: Context, id: number | undefined): Promise<void> {
         await finishNow(service, one, { ...shown, signal: context.signal })
         progress.end()
         const { items, sizeBytes, pieceCid } = await getAggregate(parts, one)
-        print(`Aggregate ${one} is built and validated: ${items} items, ${formatBytes(sizeBytes)}, piece ${pieceCid}`)
+        print(`Aggregate ${one} is built and validated: ${counted(items)}, ${formatBytes(sizeBytes)}, piece ${pieceCid}`)
       }
       if (ids.length === 0) tell('Nothing waits to be packed.')
     })
@@ -166,7 +170,7 @@ async function validate(context: Context, id: number): Promise<void> {
       progress.end()
       const { items, sizeBytes, pieceCid } = await getAggregate(partsOf(service), id)
       print(
-        `Aggregate ${id} is what it should be: ${formatBytes(sizeBytes)} read, piece ${pieceCid}, ${items} items found both ways.`,
+        `Aggregate ${id} is what it should be: ${formatBytes(sizeBytes)} read, piece ${pieceCid}, ${counted(items)} found both ways.`,
       )
     })
   } finally {
