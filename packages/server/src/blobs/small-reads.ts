@@ -79,11 +79,17 @@ export function smallReads(directory: string, maxThreads: number): SmallReads {
     async read(places) {
       const lane = choose()
       endWhenIdle()
-      const result = await new Promise<SmallReadsResult>((resolve, reject) => {
-        lane.waiting.push({ resolve, reject })
-        lane.worker.postMessage({ places } satisfies SmallReadsMessage)
-      })
-      return bytesOf(result, places)
+      // Only one that is asked for something keeps the process from ending.
+      lane.worker.ref()
+      try {
+        const result = await new Promise<SmallReadsResult>((resolve, reject) => {
+          lane.waiting.push({ resolve, reject })
+          lane.worker.postMessage({ places } satisfies SmallReadsMessage)
+        })
+        return bytesOf(result, places)
+      } finally {
+        if (lane.waiting.length === 0) lane.worker.unref()
+      }
     },
     async close() {
       clearTimeout(idle)

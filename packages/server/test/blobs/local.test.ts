@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { mkdir, readdir, readlink, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { openBlobs } from '@keepsake/server/blobs/open.ts'
 import { expect, it } from 'vitest'
 import { contentOf } from './content-of.ts'
@@ -108,4 +110,20 @@ it('says why it could not read one of many blobs, and reads others after', async
   const asked = Array.from({ length: 20 }, () => store.readMany([good, good]))
   for (const bytes of await Promise.all(asked)) expect(Buffer.from(bytes).toString()).toBe('goodgood')
   await store.close()
+})
+
+it('reads many blobs also where nothing else keeps the process from ending, and then lets it end', async () => {
+  await using directory = await scratchDirectory()
+  const store = await openBlobs({ kind: 'local', directory: directory.path })
+  await put(store, 'good', Buffer.from('good'))
+  await store.close()
+  const script = `
+    const { openBlobs } = await import(${JSON.stringify(import.meta.resolve('@keepsake/server/blobs/open.ts'))})
+    const store = await openBlobs({ kind: 'local', directory: process.argv[2] })
+    const place = { key: 'good', offset: 0, length: 4 }
+    process.stdout.write(Buffer.from(await store.readMany([place, place])))`
+  const file = join(directory.path, 'reads.mjs')
+  await writeFile(file, script)
+  const { stdout } = await promisify(execFile)(process.execPath, [file, directory.path])
+  expect(stdout).toBe('goodgood')
 })
