@@ -13,6 +13,7 @@ import { sql } from 'kysely'
 import { CID } from 'multiformats/cid'
 import pino from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import * as cars from '../../../../test/setup/cars.ts'
 import { createKey } from '../../src/accounts/keys.ts'
 import { createUser } from '../../src/accounts/users.ts'
 import { createApp } from '../../src/app.ts'
@@ -283,19 +284,21 @@ test('names shards that are gone, and leaves their rows', async () => {
 })
 
 test('does not overrule an upload that comes in meanwhile', async () => {
-  const late = await blocksOf(randomBytes(1_000_000))
-  const top = late.blocks.at(-1) as Block
-  await post('/upload', carOf(late.root, [top, ...late.blocks.slice(0, 1)]), carType)
+  const [leaf, rest] = [await cars.raw(randomBytes(100)), await cars.raw(randomBytes(100))]
+  const inner = await cars.directory([{ name: 'leaf', cid: leaf.cid, sizeBytes: 100 }])
+  const late = await cars.directory([
+    { name: 'inner', cid: inner.cid, sizeBytes: 200 },
+    { name: 'rest', cid: rest.cid, sizeBytes: 100 },
+  ])
+  await post('/upload', cars.car([late.cid], [late, inner, leaf]), carType)
   await loseIndex()
   // The rest comes when the walk has found it missing and has not noted that yet.
-  let isAtRoot = false
   const getMany: Service['blocks']['getMany'] = async function* (cids, options) {
-    if (isAtRoot && cids.length === 0) await post('/upload', carOf(late.root, late.blocks), carType)
-    isAtRoot = cids.some((cid) => cid.equals(late.root))
+    if (cids.some((cid) => cid.equals(inner.cid))) await post('/upload', cars.car([late.cid], [late, inner, leaf, rest]), carType)
     yield* service.blocks.getMany(cids, options)
   }
   await rebuildIndex({ ...service, blocks: { ...service.blocks, getMany } })
-  const response = await fetch(`${url}/api/check/${late.root}`)
+  const response = await fetch(`${url}/api/check/${late.cid}`)
   expect(await response.json()).toMatchObject({ value: { pin: { status: 'pinned' } } })
   expect(await rebuildIndex(service, { checkOnly: true })).toMatchObject({ changedContents: 0, missing: 0 })
 })
