@@ -81,7 +81,9 @@ function recordProblems({ announcement, announcing, content, peer, dht }: Findin
     return [`It is a block inside something else, and not announced by itself; people find it by the root it belongs to.${hint}`]
   }
   if (announcement.failures > 0)
-    return [`Announcing it failed ${announcement.failures} times: ${announcement.reason ?? 'no reason is known'}`]
+    return [
+      `Announcing it failed ${announcement.failures === 1 ? 'once' : `${announcement.failures} times`}: ${announcement.reason ?? 'no reason is known'}`,
+    ]
   if (announcement.state === 'queued')
     return ['It waits in the queue to be announced. `npx keepsake announcements` says how long that is.']
   if (announcement.state === 'overdue')
