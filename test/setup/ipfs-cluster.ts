@@ -32,10 +32,19 @@ export interface IpfsCluster extends AsyncDisposable {
 const readyTimeoutMs = 60_000
 const stopTimeoutMs = 10_000
 
-/** Real IPFS Cluster peers (CRDT consensus) on loopback, each with a Kubo node; undefined, with one line said, where the programs are not there. */
-export async function startIpfsCluster(size: number): Promise<IpfsCluster | undefined> {
+interface ClusterPrograms {
+  kubo: string
+  service: string
+}
+
+/** The programs of a cluster; undefined, with one line said, where one cannot be had. Building them takes minutes, so it is not for a hook, which has a time. */
+export async function clusterPrograms(): Promise<ClusterPrograms | undefined> {
   const [kubo, service] = [await goProgram('kubo'), await goProgram('ipfs-cluster-service')]
-  if (!kubo || !service) return undefined
+  return kubo && service ? { kubo, service } : undefined
+}
+
+/** Real IPFS Cluster peers (CRDT consensus) on loopback, each with a Kubo node. */
+export async function startIpfsCluster({ kubo, service }: ClusterPrograms, size: number): Promise<IpfsCluster> {
   await using starting = new AsyncDisposableStack()
   const credentials = { user: 'keepsake', password: randomBytes(8).toString('hex') }
   const secret = randomBytes(32).toString('hex')

@@ -89,8 +89,10 @@ for (const api of ['hash', 'v3'] as const) {
   })
 }
 
+// Building it takes minutes; a hook has a time.
+const program = await goProgram('kubo')
+
 pinBackendContract('a Kubo node', async () => {
-  const program = await goProgram('kubo')
   if (!program) return undefined
   const kubo = await startKubo(program)
   const backend = kuboBackend({ url: new URL(kubo.rpcUrl), call: call(), budget: budget() })

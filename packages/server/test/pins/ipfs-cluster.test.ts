@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { IpfsCluster } from '../../../../test/setup/ipfs-cluster.ts'
-import { startIpfsCluster } from '../../../../test/setup/ipfs-cluster.ts'
+import { clusterPrograms, startIpfsCluster } from '../../../../test/setup/ipfs-cluster.ts'
 import { jobHandlers } from '../../src/job-handlers.ts'
 import { startWorker } from '../../src/jobs/worker.ts'
 import { caller } from '../../src/pins/calls/call.ts'
@@ -15,10 +15,11 @@ import { startPinServer } from './pin-server.ts'
 // Against three real cluster peers, each with a real Kubo node.
 
 const waitMs = 60_000
+const programs = await clusterPrograms()
 let cluster: IpfsCluster | undefined
 
 beforeAll(async () => {
-  cluster = await startIpfsCluster(3)
+  if (programs) cluster = await startIpfsCluster(programs, 3)
 }, 180_000)
 afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]()
