@@ -1,9 +1,9 @@
 import * as dagPb from '@ipld/dag-pb'
-import { UnixFS } from 'ipfs-unixfs'
 import type { CID } from 'multiformats/cid'
 import type { AbortOptions, Block } from '../block.ts'
 import { dagPbCid, rawCid } from '../hash/cid.ts'
 import { type Allocate, chunksOf } from './chunk.ts'
+import { fileNodeData } from './file-node.ts'
 
 /** Bytes of every leaf but the last. With `MAX_LINKS` it decides the CID of a file, so neither may ever change. */
 export const CHUNK_BYTES = 262_144
@@ -70,9 +70,8 @@ async function* closeLevels(levels: PackedFile[][]): AsyncGenerator<Block, Packe
 }
 
 async function* packParent(children: readonly PackedFile[]): AsyncGenerator<Block, PackedFile, undefined> {
-  const node = new UnixFS({ type: 'file', blockSizes: children.map((child) => BigInt(child.fileBytes)) })
   const links = children.map((child) => ({ Hash: child.cid, Name: '', Tsize: child.dagBytes }))
-  const bytes = dagPb.encode({ Data: node.marshal(), Links: links })
+  const bytes = dagPb.encode({ Data: fileNodeData(children.map((child) => child.fileBytes)), Links: links })
   const cid = await dagPbCid(bytes)
   yield { cid, bytes }
   let fileBytes = 0
