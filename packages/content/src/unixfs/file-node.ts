@@ -12,10 +12,14 @@ const typeFile = 2
  */
 export function fileNodeData(blockSizes: readonly number[]): Uint8Array {
   const fileSize = blockSizes.reduce((sum, bytes) => sum + bytes, 0)
-  const fields = [[tags.type, typeFile], [tags.fileSize, fileSize], ...blockSizes.map((bytes) => [tags.blockSize, bytes])]
-  const data = new Uint8Array(fields.reduce((sum, [, value]) => sum + 1 + varint.encodingLength(value as number), 0))
+  const fields: [tag: number, value: number][] = [
+    [tags.type, typeFile],
+    [tags.fileSize, fileSize],
+  ]
+  for (const bytes of blockSizes) fields.push([tags.blockSize, bytes])
+  const data = new Uint8Array(fields.reduce((sum, [, value]) => sum + 1 + varint.encodingLength(value), 0))
   let at = 0
-  for (const [tag, value] of fields as [number, number][]) {
+  for (const [tag, value] of fields) {
     data[at] = tag
     varint.encodeTo(value, data, at + 1)
     at += 1 + varint.encodingLength(value)

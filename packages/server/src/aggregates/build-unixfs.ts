@@ -7,6 +7,7 @@ import { decodeCar } from '@keepsake/content/car/decode.ts'
 import { carCid } from '@keepsake/content/car/encode.ts'
 import { CID } from 'multiformats/cid'
 import type { StagedBlob } from '../blobs/blobs.ts'
+import type { ShardToEnter } from '../blocks/content.ts'
 import type { EntryColumns } from '../blocks/entry-columns.ts'
 import { entryColumns } from '../blocks/entry-columns.ts'
 import { digestKey, hashedAppender } from '../blocks/shard-writer.ts'
@@ -15,7 +16,7 @@ import type { ByteChannel } from './byte-channel.ts'
 import { byteChannel } from './byte-channel.ts'
 import type { ItemSection } from './item-sections.ts'
 import { itemSections } from './item-sections.ts'
-import type { GeneratedShard, LaidOut, Layouter, LayoutInput } from './layouter.ts'
+import type { LaidOut, Layouter, LayoutInput } from './layouter.ts'
 import { recipeWriter } from './recipe-codec.ts'
 
 /** A block of the directory is a link for each of up to 16,384 names at most. */
@@ -48,7 +49,7 @@ async function layOut(
   const recipe = recipeWriter()
   const places = rootPlaces(rows)
   const out = hashedAppender(staged)
-  let generated: GeneratedShard | undefined
+  let generated: ShardToEnter | undefined
   let sections: SectionsInOrder | undefined
 
   /** Called for the first entry, when all that is generated has been handed out. */
@@ -107,7 +108,7 @@ function* placementsOf(
   }
 }
 
-function* multihashesOf({ entries }: GeneratedShard): Generator<Uint8Array> {
+function* multihashesOf({ entries }: ShardToEnter): Generator<Uint8Array> {
   for (const { multihash } of entries) yield multihash
 }
 
@@ -130,7 +131,7 @@ function rootPlaces(rows: readonly Entry[]) {
   }
 }
 
-async function finishGenerated(out: ReturnType<typeof hashedAppender>, staged: StagedBlob): Promise<GeneratedShard> {
+async function finishGenerated(out: ReturnType<typeof hashedAppender>, staged: StagedBlob): Promise<ShardToEnter> {
   const digest = await out.finish()
   return { cid: carCid(digest), sizeBytes: out.totalBytes, entries: await indexOfGenerated(staged) }
 }

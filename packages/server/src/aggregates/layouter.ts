@@ -1,7 +1,7 @@
 import type { Piece } from '@keepsake/content/piece/piece.ts'
 import type { CID } from 'multiformats/cid'
 import type { StagedBlob } from '../blobs/blobs.ts'
-import type { BlockEntry } from '../blocks/shard-writer.ts'
+import type { ShardToEnter } from '../blocks/content.ts'
 import type { Entry, Placement } from './build-store.ts'
 import type { RecipeRow } from './recipe-codec.ts'
 import type { SectionReader } from './section-reader.ts'
@@ -17,18 +17,12 @@ export interface LayoutInput {
   commPThreads: number | undefined
 }
 
-export interface GeneratedShard {
-  cid: CID
-  sizeBytes: number
-  entries: Iterable<BlockEntry>
-}
-
 export interface LaidOut {
   root: CID | undefined
   piece: Piece
   recipe: RecipeRow[]
   /** The shard that was written to `staged`, where there is one. */
-  generated: GeneratedShard | undefined
+  generated: ShardToEnter | undefined
   items: number
   /** Made as they are walked through, for there may be a hundred thousand. */
   placements: Iterable<Placement>

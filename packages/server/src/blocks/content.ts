@@ -57,6 +57,7 @@ export async function keepShards(db: Db, contentId: number, shardIds: ReadonlySe
   if (kept < shardIds.size) throw new ShardGoneError(`${shardIds.size - kept} of ${shardIds.size} shards were deleted meanwhile.`)
 }
 
+export type { ShardToEnter } from './store.ts'
 export { completeContent } from './store.ts'
 
 /** The same for a shard that is of no content: the caller holds it by a row of its own in the same transaction. Gives the id of its row. */

@@ -18,16 +18,16 @@ const rememberMs = 10_000
 export function openDataCap({ chain, wallet, rules }: Components): Backing {
   let known: { until: number; bytes: Promise<bigint> } | undefined
 
-  async function ask(on: Chain, signal?: AbortSignal): Promise<bigint> {
+  async function ask(on: Chain): Promise<bigint> {
     const { address } = await wallet.defaultSigner()
-    return await askNode(async () => await dataCapOf(await on.rpc(), address, { signal }))
+    return await askNode(async () => await dataCapOf(await on.rpc(), address))
   }
 
   return {
-    async dataCapBytes(signal) {
+    async dataCapBytes() {
       if (!rules.isVerified || !chain) return undefined
       if (known && known.until > Date.now()) return await known.bytes
-      const bytes = ask(chain, signal)
+      const bytes = ask(chain)
       bytes.catch(() => {
         known = undefined
       })

@@ -26,8 +26,8 @@ export async function upsertWaiting({ kysely }: Db, application: NewApplication)
   return rows[0] as Application
 }
 
-/** The last one of a provider. */
-export async function selectLast({ kysely }: Db, network: string, actorId: number): Promise<Application | undefined> {
+/** The last thing a provider asked for. */
+export async function findApplication({ kysely }: Db, network: string, actorId: number): Promise<Application | undefined> {
   const { rows } = await sql<Application>`
     select ${columns} from provider_application where network = ${network} and actor_id = ${actorId} order by id desc limit 1`.execute(
     kysely,
@@ -47,9 +47,9 @@ export async function countOthersWaiting(
 }
 
 /** Those that wait, the oldest first; then what was decided, the newest first. */
-export async function selectApplications(
+export async function listApplications(
   { kysely }: Db,
-  { network, state, limit }: { network: string; state: ApplicationState | undefined; limit: number },
+  { network, state, limit }: { network: string; state?: ApplicationState | undefined; limit: number },
 ): Promise<Application[]> {
   const { rows } = await sql<Application>`
     select ${columns} from provider_application where network = ${network} and ${state === undefined ? sql`true` : sql`state = ${state}`}
@@ -68,7 +68,7 @@ export async function updateDecided(
     where id = ${id}`.execute(kysely)
 }
 
-/** Forgets what was decided before. */
-export async function deleteDecided({ kysely }: Db, before: Date): Promise<void> {
+/** Forgets what was decided before then. */
+export async function forgetApplications({ kysely }: Db, before: Date): Promise<void> {
   await sql`delete from provider_application where state <> 'waiting' and decided_at < ${before}`.execute(kysely)
 }

@@ -1,19 +1,13 @@
 import type { Database, Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
-import type { Application, ApplicationState } from './application.ts'
-import {
-  countOthersWaiting,
-  deleteDecided,
-  type NewApplication,
-  selectApplications,
-  selectLast,
-  updateDecided,
-  upsertWaiting,
-} from './application-store.ts'
+import type { Application } from './application.ts'
+import { countOthersWaiting, findApplication, type NewApplication, updateDecided, upsertWaiting } from './application-store.ts'
 import { addressOf, checkDetails, type Provider, type ProviderDetails } from './providers.ts'
 import type { Refusal } from './refusals.ts'
 import { findProvider, registerProvider } from './registered.ts'
 import { lockRequests } from './store.ts'
+
+export { findApplication, forgetApplications, listApplications } from './application-store.ts'
 
 /** Most that wait: a person has to read them. */
 const maxWaiting = 200
@@ -48,7 +42,7 @@ export async function applyForRegistration(
     await lockRequests(db)
     if (await findProvider(db, network, actorId))
       throw new KeepsakeError('CONFLICT', `${addressOf({ actorId })} is registered on ${network} already.`)
-    const refusals = restingRefusals(await selectLast(db, network, actorId))
+    const refusals = restingRefusals(await findApplication(db, network, actorId))
     if (refusals.length === 0) await checkRoom(db, asking)
     const application = refusals.length > 0 ? null : await upsertWaiting(db, { ...asking, ...checked })
     const outcome = { refusals, application }
@@ -77,19 +71,6 @@ async function checkRoom(db: Db, { network, actorId, place }: Omit<Asking, 'deta
       'ERROR_RATE_LIMITED',
       `${total} providers wait to be registered; that is the most. Ask again when the operator has decided about some.`,
     )
-}
-
-/** The last thing a provider asked for. */
-export async function findApplication(database: Db, network: string, actorId: number): Promise<Application | undefined> {
-  return await selectLast(database, network, actorId)
-}
-
-/** Those that wait, the oldest first, then what was decided, the newest first. */
-export async function listApplications(
-  database: Db,
-  { network, state, limit }: { network: string; state?: ApplicationState | undefined; limit: number },
-): Promise<Application[]> {
-  return await selectApplications(database, { network, state, limit })
 }
 
 interface Decision {
@@ -127,12 +108,7 @@ export async function declineApplication(
 
 async function lockWaiting(db: Db, network: string, actorId: number): Promise<Application> {
   await lockRequests(db)
-  const last = await selectLast(db, network, actorId)
+  const last = await findApplication(db, network, actorId)
   if (last?.state === 'waiting') return last
   throw new KeepsakeError('NOT_FOUND', `${addressOf({ actorId })} does not wait to be registered on ${network}.`)
-}
-
-/** Forgets what was decided before then. */
-export async function forgetApplications(database: Db, before: Date): Promise<void> {
-  await deleteDecided(database, before)
 }

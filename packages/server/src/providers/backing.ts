@@ -10,7 +10,7 @@ export interface Backing {
    *
    * @throws KeepsakeError `ERROR_UNAVAILABLE` where the node does not say
    */
-  dataCapBytes(signal?: AbortSignal): Promise<bigint | undefined>
+  dataCapBytes(): Promise<bigint | undefined>
 }
 
 /** DataCap, and how much of it is taken by proposals that can be published any time. */

@@ -58,17 +58,23 @@ export async function tellStatus(parts: PortalParts, asked: Known): Promise<Answ
     return { response, infoLines: [notRegisteredLine(who.actorId, network, parts.publicUrl())] }
   }
   const { rules } = parts
-  const [standing, retrievals, holds] = await Promise.all([
-    parts.standings.of(provider.actorId, epoch),
-    retrievalsOf(parts.retrievalRecords, provider),
-    holdsAny(parts.database, provider.id),
-  ])
+  const { retrievals, holdsAny, ...standing } = await standingFor(parts, provider, epoch)
   const response = await readStatus(parts.database, { provider, standing, retrievals, rules, isDevnet })
   await parts.door.note(asked, 200)
   return {
     response,
-    infoLines: standingRefusals({ provider, ...standing, retrievals, holdsAny: holds }, rules).map(({ line }) => line),
+    infoLines: standingRefusals({ provider, ...standing, retrievals, holdsAny }, rules).map(({ line }) => line),
   }
+}
+
+/** How a provider stands: on the chain, by what it gave back, and by whether it holds anything. */
+async function standingFor({ database, standings, retrievalRecords }: PortalParts, provider: Provider, epoch: number) {
+  const [standing, retrievals, holds] = await Promise.all([
+    standings.of(provider.actorId, epoch),
+    retrievalsOf(retrievalRecords, provider),
+    holdsAny(database, provider.id),
+  ])
+  return { ...standing, retrievals, holdsAny: holds }
 }
 
 async function retrievalsOf(records: Pick<RetrievalRecords, 'read'>, { id, network }: Provider): Promise<RetrievalRecord> {
@@ -89,12 +95,9 @@ export async function tellEligible(
 ): Promise<Answer<EligiblePiece[]>> {
   const { database, rules } = parts
   const { provider, epoch, source } = asked
-  const [{ sectorSizeBytes, mayMine }, retrievals, holds] = await Promise.all([
-    parts.standings.of(provider.actorId, epoch),
-    retrievalsOf(parts.retrievalRecords, provider),
-    holdsAny(database, provider.id),
-  ])
-  const refusals = standingRefusals({ provider, mayMine, retrievals, holdsAny: holds }, rules)
+  const standing = await standingFor(parts, provider, epoch)
+  const { sectorSizeBytes } = standing
+  const refusals = standingRefusals({ provider, ...standing }, rules)
   if (refusals.length > 0) {
     await parts.door.note(asked, 403, refusals)
     return { refusals, response: null }
