@@ -2,6 +2,7 @@ import type { ProofDocument, ProofPlace } from '@keepsake/content/proof/document
 import type { ProofReport, Statement } from '@keepsake/content/proof/report.ts'
 import { reportOf } from '@keepsake/content/proof/report.ts'
 import { checkDeal, type DealFinding } from '@keepsake/filecoin/check-deal.ts'
+import { isDevnetName } from '@keepsake/filecoin/devnet-name.ts'
 import { blocksOf, chainHead } from '@keepsake/filecoin/rpc/chain.ts'
 import { openRpc, type Rpc } from '@keepsake/filecoin/rpc/client.ts'
 import { networkName } from '@keepsake/filecoin/rpc/state.ts'
@@ -25,8 +26,6 @@ const callTimeoutMs = 30_000
 const maxHeadAgeMs = 15 * 60_000
 /** Clocks differ, also that of whoever asks. */
 const driftMs = 60_000
-/** How the networks call themselves that run on somebody's machine and simulate storage providers. */
-const devnetPrefix = 'keepsake-devnet-'
 
 /**
  * Asks Filecoin nodes for the deals that a proof names, and puts what they say in place of "not checked". The word of each node is taken for which tipset is
@@ -95,7 +94,7 @@ async function checkPlace(
   const get = blocksOf(rpc, { signal })
   const statements: Statement[] = []
   for (const { network: named, dealId, provider } of place.deals) {
-    const about = `deal ${dealId} with ${provider} on ${named}${named.startsWith(devnetPrefix) ? ' (devnet: simulated storage providers)' : ''}`
+    const about = `deal ${dealId} with ${provider} on ${named}${isDevnetName(named) ? ' (devnet: simulated storage providers)' : ''}`
     if (named !== network) {
       const text = `Not asked for: ${about}. The Filecoin node is of ${network}.`
       statements.push({ check: 'deals', outcome: 'left', text, place: index })

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { idAddress } from '@keepsake/filecoin/address.ts'
 import { type BlockHeader, encodeBlockHeader } from '@keepsake/filecoin/block-header.ts'
 import type { PutBlock } from '@keepsake/filecoin/blocks.ts'
+import { devnetPrefix } from '@keepsake/filecoin/devnet-name.ts'
 import type { Rules } from '../actors/rules.ts'
 import { saveState } from '../state/state.ts'
 import { blockStore } from '../store/blocks.ts'
@@ -45,7 +46,7 @@ interface Founding {
 
 /** The name says which network it is: two that were founded apart are never taken for one. */
 function nameFor(ticket: Uint8Array): string {
-  return `keepsake-devnet-${createHash('sha256').update(ticketRandomness(ticket)).digest('hex').slice(0, 8)}`
+  return `${devnetPrefix}${createHash('sha256').update(ticketRandomness(ticket)).digest('hex').slice(0, 8)}`
 }
 
 /** Opens the network of a folder, and founds it where there is none. */

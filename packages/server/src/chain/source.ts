@@ -1,3 +1,4 @@
+import { isDevnetName } from '@keepsake/filecoin/devnet-name.ts'
 import { sameNetworkGenesis } from '@keepsake/filecoin/networks.ts'
 import { chainGenesis, chainHead } from '@keepsake/filecoin/rpc/chain.ts'
 import type { CallOptions, Rpc } from '@keepsake/filecoin/rpc/client.ts'
@@ -7,9 +8,6 @@ import { KeepsakeError } from '../errors.ts'
 
 /** What stands wherever something of a devnet is shown. */
 export const devnetLabel = 'devnet: simulated storage providers on this machine'
-
-/** How the names of our devnets begin; the rest tells one from the next. */
-export const devnetPrefix = 'keepsake-devnet-'
 
 /** The Filecoin node in use, and the network it is of. */
 export interface ChainSource {
@@ -76,7 +74,7 @@ export async function identifyNetwork(rpc: Rpc, rpcUrls: readonly string[], opti
   const now = head.blocks[0]?.timestamp ?? block.timestamp
   return {
     network,
-    isDevnet: network.startsWith(devnetPrefix),
+    isDevnet: isDevnetName(network),
     rpcUrls,
     genesisAt: new Date(block.timestamp * 1000),
     // A block of epoch n is made n epochs after genesis, exactly.

@@ -3,10 +3,10 @@ import { paddedBytes } from '@keepsake/content/piece/piece.ts'
 import { pieceCidV1 } from '@keepsake/content/piece/piece-cid.ts'
 import { decodeClientDealProposal } from '@keepsake/filecoin/actors/deal-proposal.ts'
 import { formatAddress, idAddress } from '@keepsake/filecoin/address.ts'
+import { isDevnetName } from '@keepsake/filecoin/devnet-name.ts'
 import { dateOf, type EpochClock } from '@keepsake/filecoin/epoch.ts'
 import { type RawBuilder, sql } from 'kysely'
 import { CID } from 'multiformats/cid'
-import { devnetPrefix } from '../chain/source.ts'
 import type { Db } from '../database/database.ts'
 import { KeepsakeError } from '../errors.ts'
 import type { DealState } from '../providers/deal.ts'
@@ -74,7 +74,7 @@ function dealOf(row: Row): Deal {
   const clock = genesisAt && epochSeconds ? { genesisSeconds: genesisAt.getTime() / 1000, epochSeconds } : undefined
   return {
     ...rest,
-    isDevnet: row.network.startsWith(devnetPrefix),
+    isDevnet: isDevnetName(row.network),
     provider: { id: formatAddress(idAddress(actorId)), name: providerName, organisation },
     pieceCid: pieceCidV1({ root: pieceRoot }).toString(),
     pieceSizeBytes: paddedBytes(pieceHeight),

@@ -2,17 +2,16 @@ import type { DealDetails, DealEvent } from '@keepsake/api/deals.ts'
 import { useCallback } from 'react'
 import { Link, useParams } from 'wouter'
 import { call } from '../api/call.ts'
-import { CallFailure } from '../api/failure.ts'
 import { useResource } from '../api/use-resource.ts'
 import { useInterval } from '../files/use-interval.ts'
 import { RequireSession } from '../session/require-session.tsx'
 import { useMe } from '../session/session.tsx'
 import { NotFound } from '../site/not-found.tsx'
+import { NotReady } from '../site/not-ready.tsx'
 import { paths, providerPath } from '../site/paths.ts'
 import { formatBytes, formatCount, formatInstant } from '../ui/format.ts'
-import { FailureNotice, Notice } from '../ui/notice.tsx'
+import { Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
-import { PageSkeleton } from '../ui/skeleton.tsx'
 import { When } from '../ui/when.tsx'
 import { DealActions } from './deal-actions.tsx'
 import { nameOf, standingOf } from './deal-card.tsx'
@@ -37,15 +36,7 @@ function One({ id }: { id: number }) {
   const route = `/account/admin/deals/${id}`
   const found = useResource(useCallback((signal) => call<DealDetails>('GET', route, { signal }), [route]))
   useInterval(found.reload, lookAgainMs)
-  if (found.status === 'loading') return <PageSkeleton />
-  if (found.status === 'failed') {
-    if (found.error instanceof CallFailure && found.error.status === 404) return <NotFound />
-    return (
-      <div className="page">
-        <FailureNotice error={found.error} retry={found.reload} />
-      </div>
-    )
-  }
+  if (found.status !== 'ready') return <NotReady of={found} />
   const { deal, events, label, client } = found.value
   return (
     <Page

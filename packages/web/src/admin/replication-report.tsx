@@ -1,6 +1,8 @@
 import type { Replicated, Replication } from '@keepsake/api/storage-providers.ts'
+import type { ReactNode } from 'react'
 import { continentName } from '../provider/continents.ts'
 import { formatCount } from '../ui/format.ts'
+import { WideTable } from '../ui/wide-table.tsx'
 
 /** What has fewer or more replicas than it should, and what lies too close together. */
 export function ReplicationReport({ report: { wanted, counts, places, short, under, over, crowded } }: { report: Replication }) {
@@ -43,8 +45,7 @@ function Counts({ wanted, counts }: Pick<Replication, 'wanted' | 'counts'>) {
 
 function Places({ places, isAnyShort }: { places: Replication['places']; isAnyShort: boolean }) {
   return (
-    // biome-ignore-start lint/a11y: a wide table scrolls by itself, so keys have to reach it
-    <div className="holdings" role="region" aria-label="Replicas by place" tabIndex={0}>
+    <WideTable className="holdings" label="Replicas by place">
       <table>
         <thead>
           <tr>
@@ -69,8 +70,7 @@ function Places({ places, isAnyShort }: { places: Replication['places']; isAnySh
           ))}
         </tbody>
       </table>
-    </div>
-    // biome-ignore-end lint/a11y: see above
+    </WideTable>
   )
 }
 
@@ -84,12 +84,9 @@ function Pieces({ title, pieces }: { title: string; pieces: readonly Replicated[
       <ul className="plain-list">
         {pieces.map(({ aggregate, pieceCid, replicas, providers }) => (
           <li key={aggregate}>
-            <div>
+            <Piece pieceCid={pieceCid}>
               Aggregate {aggregate}: {replicas} {providers.length > 0 && `at ${providers.join(', ')}`}
-              <p>
-                <code>{pieceCid}</code>
-              </p>
-            </div>
+            </Piece>
           </li>
         ))}
       </ul>
@@ -105,15 +102,23 @@ function Crowded({ crowded }: Pick<Replication, 'crowded'>) {
       <ul className="plain-list">
         {crowded.map(({ aggregate, pieceCid, where, replicas, most }) => (
           <li key={`${aggregate} ${where}`}>
-            <div>
+            <Piece pieceCid={pieceCid}>
               <strong>{where}</strong>: {replicas} of aggregate {aggregate}, at most {most}
-              <p>
-                <code>{pieceCid}</code>
-              </p>
-            </div>
+            </Piece>
           </li>
         ))}
       </ul>
     </details>
+  )
+}
+
+function Piece({ pieceCid, children }: { pieceCid: string; children: ReactNode }) {
+  return (
+    <div>
+      {children}
+      <p>
+        <code>{pieceCid}</code>
+      </p>
+    </div>
   )
 }

@@ -2,17 +2,16 @@ import type { AdminKey, AdminUser, ChangeUser } from '@keepsake/api/admin.ts'
 import { startTransition, useCallback, useOptimistic } from 'react'
 import { Link, useParams } from 'wouter'
 import { call, callWhole } from '../api/call.ts'
-import { CallFailure } from '../api/failure.ts'
 import { useResource } from '../api/use-resource.ts'
 import { RequireSession } from '../session/require-session.tsx'
 import { useMe } from '../session/session.tsx'
 import { NotFound } from '../site/not-found.tsx'
+import { NotReady } from '../site/not-ready.tsx'
 import { paths } from '../site/paths.ts'
 import { Button } from '../ui/button.tsx'
 import { formatBytes, formatCount } from '../ui/format.ts'
 import { FailureNotice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
-import { PageSkeleton } from '../ui/skeleton.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { When } from '../ui/when.tsx'
 import { QuotaForm } from './quota-form.tsx'
@@ -40,16 +39,7 @@ function Guarded() {
 function User({ id }: { id: number }) {
   const route = `/account/admin/users/${id}`
   const details = useResource(useCallback((signal) => call<Details>('GET', route, { signal }), [route]))
-  if (details.status === 'loading') return <PageSkeleton />
-  if (details.status === 'failed') {
-    const { error } = details
-    if (error instanceof CallFailure && error.status === 404) return <NotFound />
-    return (
-      <div className="page">
-        <FailureNotice error={error} retry={details.reload} />
-      </div>
-    )
-  }
+  if (details.status !== 'ready') return <NotReady of={details} />
   const { user, keys } = details.value
   const change = async (changes: ChangeUser) => details.replace(await call<Details>('PATCH', route, { body: changes }))
   return (

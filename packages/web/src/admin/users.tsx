@@ -10,6 +10,7 @@ import { formatBytes, formatCount } from '../ui/format.ts'
 import { FailureNotice } from '../ui/notice.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { When } from '../ui/when.tsx'
+import { WideTable } from '../ui/wide-table.tsx'
 
 interface Found {
   users: AdminUser[]
@@ -75,8 +76,7 @@ export function Users() {
 
 function UserTable({ users }: { users: AdminUser[] }) {
   return (
-    // biome-ignore-start lint/a11y: a wide table scrolls by itself, so keys have to reach it
-    <div className="table-scroll" role="region" aria-label="People" tabIndex={0}>
+    <WideTable label="People">
       <table className="user-table">
         <thead>
           <tr>
@@ -111,7 +111,6 @@ function UserTable({ users }: { users: AdminUser[] }) {
           ))}
         </tbody>
       </table>
-    </div>
-    // biome-ignore-end lint/a11y: see above
+    </WideTable>
   )
 }

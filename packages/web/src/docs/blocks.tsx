@@ -1,6 +1,7 @@
 import { Fragment, type ReactNode } from 'react'
 import { Link } from 'wouter'
 import { CodeBlock } from '../ui/code-block.tsx'
+import { WideTable } from '../ui/wide-table.tsx'
 import type { Block, Inline } from './document.ts'
 
 /** A document's blocks as elements of the page. They are fixed, so their places are their keys. */
@@ -48,8 +49,7 @@ function renderBlock(block: Block): ReactNode {
 function DocsTable({ head, rows }: { head: Inline[][]; rows: Inline[][][] }) {
   const label = head.map((cell) => plain(cell)).join(', ')
   return (
-    // biome-ignore-start lint/a11y: a wide table scrolls by itself, so keys have to reach it
-    <div className="table-scroll" role="region" aria-label={label} tabIndex={0}>
+    <WideTable label={label}>
       <table className="docs-table">
         <thead>
           <tr>
@@ -70,8 +70,7 @@ function DocsTable({ head, rows }: { head: Inline[][]; rows: Inline[][][] }) {
           ))}
         </tbody>
       </table>
-    </div>
-    // biome-ignore-end lint/a11y: see above
+    </WideTable>
   )
 }
 

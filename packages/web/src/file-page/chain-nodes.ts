@@ -1,4 +1,5 @@
 import type { StorageProviders } from '@keepsake/api/storage-providers.ts'
+import { isDevnetName } from '@keepsake/filecoin/devnet-name.ts'
 import { call } from '../api/call.ts'
 
 /** Public nodes that anybody may read from, as the documentation of Filecoin lists them (docs.filecoin.io, Networks, RPCs). */
@@ -6,8 +7,6 @@ const publicNodes: Record<string, string> = {
   mainnet: 'https://api.node.glif.io/rpc/v1',
   calibrationnet: 'https://api.calibration.node.glif.io/rpc/v1',
 }
-
-const devnetPrefix = 'keepsake-devnet-'
 
 export interface SuggestedNode {
   /** Empty where nobody is known. */
@@ -18,7 +17,7 @@ export interface SuggestedNode {
 
 /** Whom to ask about a network, unless the visitor knows better. */
 export async function suggestNode(network: string, signal: AbortSignal): Promise<SuggestedNode> {
-  if (network.startsWith(devnetPrefix)) {
+  if (isDevnetName(network)) {
     const { nodeUrl } = await call<StorageProviders>('GET', '/api/storage-providers', { signal })
     const hint =
       "The devnet's only node, run by this server: it simulates the chain, and only the machine of the server reaches it."

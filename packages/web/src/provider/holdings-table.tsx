@@ -4,6 +4,7 @@ import type { ReactNode } from 'react'
 import { Link } from 'wouter'
 import { providerPath } from '../site/paths.ts'
 import { formatBytes, formatCount } from '../ui/format.ts'
+import { WideTable } from '../ui/wide-table.tsx'
 import { RetrievalPlot } from './retrieval-plot.tsx'
 import { StandingTag } from './retrieval-summary.tsx'
 
@@ -26,8 +27,7 @@ interface Props {
 /** Who holds what, and whether they give it back. */
 export function HoldingsTable({ providers, histories, actions }: Props) {
   return (
-    // biome-ignore-start lint/a11y: a wide table scrolls by itself, so keys have to reach it
-    <div className="holdings" role="region" aria-label="Who holds what" tabIndex={0}>
+    <WideTable className="holdings" label="Who holds what">
       <table>
         <thead>
           <tr>
@@ -51,8 +51,7 @@ export function HoldingsTable({ providers, histories, actions }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
-    // biome-ignore-end lint/a11y: see above
+    </WideTable>
   )
 }
 

@@ -2,6 +2,7 @@ import type { StorageProviders } from '@keepsake/api/storage-providers.ts'
 import { CopyButton } from '../ui/copy-button.tsx'
 import { formatBytes, formatCount } from '../ui/format.ts'
 import { When } from '../ui/when.tsx'
+import { WideTable } from '../ui/wide-table.tsx'
 
 /** Pieces that lack replicas, those that have waited longest first. */
 export function OfferedPieces({ offered, wanted }: { offered: StorageProviders['offered']; wanted: number }) {
@@ -14,8 +15,7 @@ export function OfferedPieces({ offered, wanted }: { offered: StorageProviders['
         more replicas.
         {pieces > first.length && ` The ${first.length} that have waited longest:`}
       </p>
-      {/* biome-ignore-start lint/a11y: a wide table scrolls by itself, so keys have to reach it */}
-      <div className="holdings" role="region" aria-label="Pieces on offer" tabIndex={0}>
+      <WideTable className="holdings" label="Pieces on offer">
         <table>
           <thead>
             <tr>
@@ -50,8 +50,7 @@ export function OfferedPieces({ offered, wanted }: { offered: StorageProviders['
             ))}
           </tbody>
         </table>
-      </div>
-      {/* biome-ignore-end lint/a11y: see above */}
+      </WideTable>
     </>
   )
 }

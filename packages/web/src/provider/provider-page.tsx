@@ -2,16 +2,16 @@ import type { ProviderDeal, ProviderDeals } from '@keepsake/api/storage-provider
 import { useCallback } from 'react'
 import { Link, useParams } from 'wouter'
 import { call } from '../api/call.ts'
-import { CallFailure } from '../api/failure.ts'
 import { useResource } from '../api/use-resource.ts'
 import { useInterval } from '../files/use-interval.ts'
 import { NotFound } from '../site/not-found.tsx'
+import { NotReady } from '../site/not-ready.tsx'
 import { paths } from '../site/paths.ts'
 import { formatBytes, formatCount } from '../ui/format.ts'
-import { FailureNotice, Notice } from '../ui/notice.tsx'
+import { Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
-import { PageSkeleton } from '../ui/skeleton.tsx'
 import { When } from '../ui/when.tsx'
+import { WideTable } from '../ui/wide-table.tsx'
 import { countDeals } from './holdings-table.tsx'
 import { ImportCommands } from './import-commands.tsx'
 import { RetrievalPlot, spanText } from './retrieval-plot.tsx'
@@ -30,15 +30,7 @@ function One({ provider }: { provider: string }) {
   const route = `/api/storage-providers/${provider}`
   const found = useResource(useCallback((signal) => call<ProviderDeals>('GET', route, { signal }), [route]))
   useInterval(found.reload, lookAgainMs)
-  if (found.status === 'loading') return <PageSkeleton />
-  if (found.status === 'failed') {
-    if (found.error instanceof CallFailure && found.error.status === 404) return <NotFound />
-    return (
-      <div className="page">
-        <FailureNotice error={found.error} retry={found.reload} />
-      </div>
-    )
-  }
+  if (found.status !== 'ready') return <NotReady of={found} />
   return <Shown found={found.value} />
 }
 
@@ -117,8 +109,7 @@ function DealTable({ deals, network }: { deals: readonly ProviderDeal[]; network
       <h2 id="deals">Deals</h2>
       {deals.length === 0 && <p>It has taken nothing yet.</p>}
       {deals.length > 0 && (
-        // biome-ignore-start lint/a11y: a wide table scrolls by itself, so keys have to reach it
-        <div className="holdings" role="region" aria-label={`Deals on ${network}`} tabIndex={0}>
+        <WideTable className="holdings" label={`Deals on ${network}`}>
           <table>
             <thead>
               <tr>
@@ -136,8 +127,7 @@ function DealTable({ deals, network }: { deals: readonly ProviderDeal[]; network
               ))}
             </tbody>
           </table>
-        </div>
-        // biome-ignore-end lint/a11y: see above
+        </WideTable>
       )}
     </section>
   )

@@ -1,5 +1,6 @@
 import type { StatsHistory } from '@keepsake/api/service.ts'
 import { formatBytes, formatCount } from '../ui/format.ts'
+import { WideTable } from '../ui/wide-table.tsx'
 import { uploadTypes } from './upload-types.ts'
 
 /** The same numbers, to read and to copy; the newest day first. */
@@ -7,8 +8,7 @@ export function DaysTable({ days }: { days: StatsHistory['days'] }) {
   return (
     <details className="stats-table">
       <summary>The numbers as a table</summary>
-      {/* biome-ignore-start lint/a11y: a wide table scrolls by itself, so keys have to reach it */}
-      <div className="table-scroll" role="region" aria-label="Numbers by day" tabIndex={0}>
+      <WideTable label="Numbers by day">
         <table>
           <thead>
             <tr>
@@ -41,8 +41,7 @@ export function DaysTable({ days }: { days: StatsHistory['days'] }) {
             ))}
           </tbody>
         </table>
-      </div>
-      {/* biome-ignore-end lint/a11y: see above */}
+      </WideTable>
     </details>
   )
 }

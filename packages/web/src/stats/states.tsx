@@ -1,5 +1,6 @@
 import type { StatsHistory } from '@keepsake/api/service.ts'
 import { formatCount } from '../ui/format.ts'
+import { WideTable } from '../ui/wide-table.tsx'
 
 const keepers: Record<string, string> = {
   embedded: 'This server',
@@ -51,8 +52,7 @@ export function States({ title, first, columns, rows }: StatesProps) {
   return (
     <section className="stats-states" aria-label={title}>
       <h3>{title}</h3>
-      {/* biome-ignore-start lint/a11y: a wide table scrolls by itself, so keys have to reach it */}
-      <div className="table-scroll" role="region" aria-label={`${title}, as a table`} tabIndex={0}>
+      <WideTable label={`${title}, as a table`}>
         <table>
           <thead>
             <tr>
@@ -75,8 +75,7 @@ export function States({ title, first, columns, rows }: StatesProps) {
             ))}
           </tbody>
         </table>
-      </div>
-      {/* biome-ignore-end lint/a11y: see above */}
+      </WideTable>
     </section>
   )
 }
