@@ -152,6 +152,46 @@ describe('with npm start alone', () => {
     60_000,
   )
 
+  test.skipIf(!hasBrowser())(
+    'the operator proposes, exports and imports deals on a page, and is told what cannot be',
+    async () => {
+      const browser = await openBrowser()
+      try {
+        await keepsake('users', 'promote', owner)
+        await using me = await openSignedIn(browser, server, owner)
+        const { page } = me
+        await page.goto('/admin/deals')
+        const deals = page.getByRole('list', { name: 'Deals' }).getByRole('listitem')
+        await expect.poll(() => deals.count()).toBe(3)
+        await page.getByText('active, proving').first().waitFor()
+
+        await page.getByRole('button', { name: 'Export proposals' }).click()
+        await page.getByText('No proposal waits to be handed over.').waitFor()
+
+        await page.getByRole('button', { name: 'Propose' }).click()
+        const dialog = page.getByRole('dialog')
+        await dialog.getByLabel('Aggregate').fill('1')
+        await dialog.getByLabel('Storage provider').fill('f01000')
+        await dialog.getByRole('button', { name: 'Propose' }).click()
+        await dialog.getByText(/f01000 .*already/).waitFor()
+        await dialog.getByRole('button', { name: 'Cancel' }).click()
+
+        const [{ chainDealID }] = (await dealsOf(cid)) as [Deal]
+        await page.getByRole('button', { name: 'Import numbers' }).click()
+        await dialog.getByRole('textbox').fill(`1=${chainDealID}\n1=999999\n77=1`)
+        await dialog.getByRole('button', { name: 'Check and import' }).click()
+        await dialog.getByText('There is no such deal: 77.').waitFor()
+        await dialog.getByText(/is on the chain already, as number/).waitFor()
+        await dialog.getByText('It was known.').waitFor()
+        await dialog.getByRole('button', { name: 'Close' }).click()
+        expect(me.complaints).toEqual([])
+      } finally {
+        await browser.close()
+      }
+    },
+    60_000,
+  )
+
   test('a command that cannot be carried out says why', async () => {
     await expect(keepsake('devnet', 'fault', '--provider', 'f01')).rejects.toThrow('There is no provider "f01" here')
     await expect(keepsake('devnet', 'terminate', '--provider', 'f01000')).rejects.toThrow('Give --deal or --sector')
