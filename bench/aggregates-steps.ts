@@ -1,7 +1,6 @@
 // Run by `bench aggregates` as a process of its own, so that its memory is that of the steps: plans, builds and validates everything that waits in
 // DATA_DIR, and prints the milliseconds of each step as JSON.
 import pino from 'pino'
-import { planAggregates } from '../packages/server/src/aggregates/plan-aggregates.ts'
 import { packingRules } from '../packages/server/src/aggregates/rules.ts'
 import { parseConfig } from '../packages/server/src/config.ts'
 import { openService } from '../packages/server/src/service.ts'
@@ -19,7 +18,7 @@ const timed = async (work: () => Promise<unknown>) => {
 }
 process.stdout.write('ready\n')
 
-const planMs = await timed(() => planAggregates({ ...service, rules }))
+const planMs = await timed(() => service.aggregateSteps.plan(rules))
 process.stdout.write('planned\n')
 const buildMs = await timed(async () => {
   for (const aggregateId of await idsIn('building')) await service.aggregateSteps.build({ aggregateId })

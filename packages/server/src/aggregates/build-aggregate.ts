@@ -30,6 +30,12 @@ export interface BuildComponents {
   commPThreads?: number | undefined
 }
 
+export interface BuildOptions {
+  signal?: AbortSignal | undefined
+  /** Told how many bytes of the aggregate have been put together; from the start again where an item had to be taken out. */
+  onProgress?: ((bytes: number) => void) | undefined
+}
+
 /**
  * Builds an aggregate that has been closed: reads every block of its items and checks it, writes down where each lies, and computes the piece. All
  * of it is entered in one transaction; before that nothing can be seen of it, so it may end anywhere and begin again.
@@ -42,7 +48,7 @@ export interface BuildComponents {
 export async function buildAggregate(
   components: BuildComponents,
   { aggregateId }: { aggregateId: number },
-  signal?: AbortSignal,
+  options: BuildOptions = {},
 ): Promise<void> {
   await withAggregateLock(components.database, aggregateId, async () => {
     for (;;) {
@@ -50,7 +56,7 @@ export async function buildAggregate(
       if (aggregate?.state !== 'building') return
       const entries = sortedByText(await listEntries(components.database, aggregateId))
       if (entries.length === 0) return await deleteAggregate(components.database, aggregateId)
-      if (await buildOnce(components, aggregate, entries, signal)) return
+      if (await buildOnce(components, aggregate, entries, options)) return
     }
   })
 }
@@ -60,7 +66,7 @@ async function buildOnce(
   components: BuildComponents,
   aggregate: AggregateToBuild,
   entries: readonly Entry[],
-  signal: AbortSignal | undefined,
+  { signal, onProgress = () => {} }: BuildOptions,
 ): Promise<boolean> {
   const { blobs, database, log } = components
   const onDamage = (damage: Damage) =>
@@ -75,7 +81,7 @@ async function buildOnce(
     await save(
       components,
       aggregate,
-      await layOut({ entries, reader, staged, signal, commPThreads: components.commPThreads }),
+      await layOut({ entries, reader, staged, signal, onProgress, commPThreads: components.commPThreads }),
       staged,
     )
     return true

@@ -24,7 +24,12 @@ interface ItemSegment extends Segment {
  */
 export const buildSegments: Layouter = async (input) => {
   const segments: ItemSegment[] = []
-  for (const [index] of input.entries.entries()) segments.push(await segmentOf(input, index))
+  let doneBytes = 0
+  for (const [index] of input.entries.entries()) {
+    const segment = await segmentOf(input, index, doneBytes)
+    segments.push(segment)
+    doneBytes += segment.payloadBytes
+  }
   const height = heightOfAggregate(orderSegments(segments))
   const layout = layOutSegments(segments, height)
   const partsOf = new Map(segments.map(({ shard, parts }) => [shard, parts]))
@@ -54,10 +59,19 @@ async function* sectionByOne(...args: Parameters<typeof itemSections>) {
   for await (const batch of itemSections(...args)) yield* batch
 }
 
-async function segmentOf({ entries, reader, signal, commPThreads }: LayoutInput, index: number): Promise<ItemSegment> {
+/** `doneBytes`: of the segments before it. */
+async function segmentOf(
+  { entries, reader, signal, onProgress, commPThreads }: LayoutInput,
+  index: number,
+  doneBytes: number,
+): Promise<ItemSegment> {
   const entry = entries[index] as LayoutInput['entries'][number]
   const channel = byteChannel()
-  const computing = commPOfStream(channel, { signal, threads: commPThreads })
+  const computing = commPOfStream(channel, {
+    signal,
+    threads: commPThreads,
+    onProgress: (bytes) => onProgress(doneBytes + bytes),
+  })
   computing.catch(() => {})
   try {
     const parts: RecipePart[] = [{ kind: 'bytes', bytes: encodeCarHeader([entry.cid]) }]

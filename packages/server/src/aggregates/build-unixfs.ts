@@ -42,7 +42,7 @@ export const buildUnixfs: Layouter = async (input) => {
 }
 
 async function layOut(
-  { entries: rows, reader, staged, signal }: LayoutInput,
+  { entries: rows, reader, staged, signal, onProgress }: LayoutInput,
   channel: ByteChannel,
 ): Promise<Omit<LaidOut, 'piece'>> {
   const layout = await layOutDags(itemsOf(rows), { signal })
@@ -66,6 +66,7 @@ async function layOut(
     for await (const { section } of sections.of(index)) {
       places.note(section.cid, position)
       position += section.section.length
+      onProgress(position)
       const full = channel.push(section.section)
       if (full) await full
       yield {

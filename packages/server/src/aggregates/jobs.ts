@@ -8,7 +8,6 @@ import type { JobHandlers, JobLog } from '../jobs/worker.ts'
 import { BadAggregateError } from './bad-aggregate-error.ts'
 import type { BuildComponents } from './build-aggregate.ts'
 import { markFailed } from './build-store.ts'
-import { planAggregates } from './plan-aggregates.ts'
 import { packingRules } from './rules.ts'
 import type { AggregateSteps } from './steps.ts'
 import { nextRetry } from './store.ts'
@@ -67,9 +66,9 @@ export function aggregateJobs(
   }
   return {
     'plan-aggregates': async (_payload, signal) => {
-      if (rules) await planAggregates({ ...components, rules }, signal)
+      if (rules) await components.aggregateSteps.plan(rules, signal)
     },
-    'build-aggregate': (payload, signal) => step(payload, signal, (about) => components.aggregateSteps.build(about, signal)),
+    'build-aggregate': (payload, signal) => step(payload, signal, (about) => components.aggregateSteps.build(about, { signal })),
     'validate-aggregate': (payload, signal) =>
       step(payload, signal, (about) => components.aggregateSteps.validate(about, { signal })),
   }

@@ -13,6 +13,8 @@ export interface LayoutInput {
   /** For what is generated and large; without a name yet. */
   staged: StagedBlob
   signal: AbortSignal | undefined
+  /** Told how many bytes have been put together so far. */
+  onProgress: (bytes: number) => void
   /** Threads that compute pieces, as `commPOfStream` takes it. */
   commPThreads: number | undefined
 }

@@ -7,7 +7,6 @@ import type { BuildComponents } from './build-aggregate.ts'
 import { findToBuild } from './build-store.ts'
 import { closeNow } from './close-aggregates.ts'
 import { noteFailure } from './jobs.ts'
-import { planAggregates } from './plan-aggregates.ts'
 import type { PackingRules } from './rules.ts'
 import type { AggregateSteps } from './steps.ts'
 import { listCollecting } from './store.ts'
@@ -18,7 +17,7 @@ interface Components extends BuildComponents {
 
 interface Options {
   signal?: AbortSignal | undefined
-  /** Told what is being done, and of validating how many bytes have been read. */
+  /** Told what is being done, and how many bytes of it. */
   onStep?: ((step: 'building' | 'validating', aggregateId: number) => void) | undefined
   onProgress?: ((bytes: number) => void) | undefined
 }
@@ -27,9 +26,8 @@ interface Options {
 const lookMs = 250
 
 /** Closes everything that collects, with everything that waits, whatever the rules say of times. Gives the aggregates that are now to be built. */
-export async function closeAll(components: BuildComponents & { rules: PackingRules }, signal?: AbortSignal): Promise<number[]> {
-  const { rules } = components
-  await planAggregates({ ...components, rules: { ...rules, settleMs: 0 } }, signal)
+export async function closeAll(components: Components, rules: PackingRules, signal?: AbortSignal): Promise<number[]> {
+  await components.aggregateSteps.plan({ ...rules, settleMs: 0 }, signal)
   for (const { id } of await listCollecting(components.database, rules.layout)) await closeNow(components, id)
   return await listUnfinished(components.database)
 }
@@ -77,7 +75,7 @@ export async function finishNow(components: Components, aggregateId: number, opt
     }
     onStep?.(aggregate.state, aggregateId)
     try {
-      if (aggregate.state === 'building') await components.aggregateSteps.build({ aggregateId }, signal)
+      if (aggregate.state === 'building') await components.aggregateSteps.build({ aggregateId }, { signal, onProgress })
       else await components.aggregateSteps.validate({ aggregateId }, { signal, onProgress })
     } catch (error) {
       signal?.throwIfAborted()

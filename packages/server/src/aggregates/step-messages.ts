@@ -1,21 +1,24 @@
 import type { BlobsConfig } from '../blobs/open.ts'
 import type { PlainError } from '../thread-errors.ts'
+import type { PackingRules } from './rules.ts'
 
 // What goes between a step of an aggregate that is done on a thread, and whoever waits for it.
 
-/** To the thread, when it is started: what is to be done, and where everything is. */
+/** What is to be done. */
+export type StepOrder =
+  | { step: 'plan'; rules: PackingRules }
+  | { step: 'build'; aggregateId: number; commPThreads: number | undefined }
+  | { step: 'validate'; aggregateId: number; commPThreads: number | undefined; again: boolean }
+
+/** To the thread, when it is started: its order, and where everything is. */
 export interface StepData {
-  step: 'build' | 'validate'
-  aggregateId: number
-  /** Of validating. */
-  again: boolean
-  commPThreads: number | undefined
+  order: StepOrder
   databaseUrl: string
   blobs: BlobsConfig
 }
 
-/** To the thread: give up. */
-export type StepOrder = 'abort'
+/** To the thread, later: give up. */
+export type StepSignal = 'abort'
 
 export type LogLevel = 'info' | 'warn' | 'error'
 
@@ -23,7 +26,7 @@ export type LogLevel = 'info' | 'warn' | 'error'
 export type StepMessage =
   | { log: LogLevel; about: object; text: string }
   | { progressBytes: number }
-  /** Of validating, whether it was done here. */
+  /** Of validating, whether it was done here; otherwise true. */
   | { done: boolean }
   /** A `BadAggregateError`. */
   | { bad: string }

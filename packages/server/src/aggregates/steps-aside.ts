@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { sql } from 'kysely'
 import type { BlobsConfig } from '../blobs/open.ts'
@@ -7,9 +6,10 @@ import type { Db } from '../database/database.ts'
 import { errorOf } from '../thread-errors.ts'
 import { BadAggregateError } from './bad-aggregate-error.ts'
 import type { BuildComponents } from './build-aggregate.ts'
-import type { StepData, StepMessage, StepOrder } from './step-messages.ts'
+import type { StepData, StepMessage, StepOrder, StepSignal } from './step-messages.ts'
 import type { AggregateSteps } from './steps.ts'
 import { stepsHere } from './steps.ts'
+import { countWaiting } from './store.ts'
 
 interface Components extends BuildComponents {
   databaseUrl: string
@@ -20,6 +20,8 @@ export interface AsideLimits {
   /** What has more blocks or bytes is done on a thread; starting one takes longer than building what has less. */
   smallBlocks: number
   smallBytes: number
+  /** The same of planning: contents that wait. */
+  smallContents: number
   /** What the heap of a thread may take. */
   heap: { maxOldGenerationSizeMb: number; maxYoungGenerationSizeMb: number }
 }
@@ -34,6 +36,7 @@ const plainBytes = 1024 * 1024 * 1024
 const usualLimits: AsideLimits = {
   smallBlocks: 5000,
   smallBytes: 64 * 1024 * 1024,
+  smallContents: 2000,
   heap: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 },
 }
 
@@ -41,32 +44,36 @@ const usualLimits: AsideLimits = {
 const orderlyMs = 5000
 
 /**
- * Does the steps of large aggregates on a thread, one at a time, so that they take memory once and keep no request waiting; those of small ones
- * here.
+ * Plans where much waits, and does the steps of large aggregates, on a thread, one after the other, so that they take memory once and keep no request
+ * waiting; what is small is done here.
  */
 export function stepsAside(components: Components, limits: AsideLimits = usualLimits): AggregateSteps {
   const here = stepsHere(components)
-  const oneAtATime = slots(1)
-  const onThreadFor = async (
-    { aggregateId, ...about }: Pick<StepData, 'step' | 'aggregateId' | 'again'>,
-    planned: Planned,
-    options: ThreadOptions,
-  ) => {
-    const commPThreads = planned.bytes <= plainBytes ? 0 : undefined
+  // Planning has one of its own: nothing may wait past its time because something large is being built.
+  const forPlanning = slots(1)
+  const forSteps = slots(1)
+  const aside = (order: StepOrder, options: ThreadOptions) => {
     const { databaseUrl, blobsAt: blobs } = components
-    const data = { ...about, aggregateId, commPThreads, databaseUrl, blobs }
-    return await oneAtATime.use(() => onThread(components, data, { ...options, heap: limits.heap }))
+    const slot = order.step === 'plan' ? forPlanning : forSteps
+    return slot.use(() => onThread(components, { order, databaseUrl, blobs }, { ...options, heap: limits.heap }))
   }
+  const commPThreadsFor = ({ bytes }: Planned) => (bytes <= plainBytes ? 0 : undefined)
   return {
-    async build({ aggregateId }, signal) {
+    async plan(rules, signal) {
+      const waiting = await countWaiting(components.database, limits.smallContents + 1)
+      if (waiting <= limits.smallContents) return await here.plan(rules, signal)
+      await aside({ step: 'plan', rules }, { signal })
+    },
+    async build({ aggregateId }, options = {}) {
       const planned = await findPlanned(components.database, aggregateId)
-      if (isSmall(planned, limits)) return await here.build({ aggregateId }, signal)
-      await onThreadFor({ step: 'build', aggregateId, again: false }, planned, { signal })
+      if (isSmall(planned, limits)) return await here.build({ aggregateId }, options)
+      await aside({ step: 'build', aggregateId, commPThreads: commPThreadsFor(planned) }, options)
     },
     async validate({ aggregateId }, options = {}) {
       const planned = await findPlanned(components.database, aggregateId)
       if (isSmall(planned, limits)) return await here.validate({ aggregateId }, options)
-      return await onThreadFor({ step: 'validate', aggregateId, again: options.again ?? false }, planned, options)
+      const { again = false, ...others } = options
+      return await aside({ step: 'validate', aggregateId, commPThreads: commPThreadsFor(planned), again }, others)
     },
   }
 }
@@ -91,6 +98,12 @@ interface ThreadOptions {
   onProgress?: ((bytes: number) => void) | undefined
 }
 
+/** Trying again at once would not help; the row is to say why. */
+function asOutOfMemory(error: Error & { code?: string }): Error {
+  if (error.code !== 'ERR_WORKER_OUT_OF_MEMORY') return error
+  return new BadAggregateError('It takes more memory than a thread may have.', { cause: error })
+}
+
 async function onThread(
   { log }: Pick<BuildComponents, 'log'>,
   data: StepData,
@@ -105,11 +118,17 @@ async function onThread(
     else if ('done' in message) resolve(message.done)
     else reject('bad' in message ? new BadAggregateError(message.bad) : errorOf(message.failed))
   })
-  worker.once('error', reject)
-  const exited = once(worker, 'exit').then(() => reject(new Error('The thread that worked on an aggregate ended.')))
+  worker.once('error', (error) => reject(asOutOfMemory(error)))
+  // `once` of node:events would reject with what the thread died of.
+  const exited = new Promise<void>((resolveExit) => {
+    worker.once('exit', () => {
+      reject(new Error('The thread that worked on an aggregate ended.'))
+      resolveExit()
+    })
+  })
   let late: NodeJS.Timeout | undefined
   const giveUp = () => {
-    worker.postMessage('abort' satisfies StepOrder)
+    worker.postMessage('abort' satisfies StepSignal)
     late = setTimeout(() => void worker.terminate(), orderlyMs)
   }
   signal?.addEventListener('abort', giveUp)

@@ -1,12 +1,16 @@
-import type { BuildComponents } from './build-aggregate.ts'
+import type { BuildComponents, BuildOptions } from './build-aggregate.ts'
 import { buildAggregate } from './build-aggregate.ts'
+import { planAggregates } from './plan-aggregates.ts'
+import type { PackingRules } from './rules.ts'
 import type { ValidateOptions } from './validate-aggregate.ts'
 import { validateAggregate } from './validate-aggregate.ts'
 
-/** The two steps that read all of an aggregate, wherever they are done. */
+/** The steps that look at very much, wherever they are done. */
 export interface AggregateSteps {
+  /** As `planAggregates`. */
+  plan(rules: PackingRules, signal?: AbortSignal): Promise<void>
   /** As `buildAggregate`. */
-  build(about: { aggregateId: number }, signal?: AbortSignal): Promise<void>
+  build(about: { aggregateId: number }, options?: BuildOptions): Promise<void>
   /** As `validateAggregate`. */
   validate(about: { aggregateId: number }, options?: ValidateOptions): Promise<boolean>
 }
@@ -14,7 +18,8 @@ export interface AggregateSteps {
 /** Does the steps on this thread. */
 export function stepsHere(components: BuildComponents): AggregateSteps {
   return {
-    build: (about, signal) => buildAggregate(components, about, signal),
+    plan: (rules, signal) => planAggregates({ ...components, rules }, signal),
+    build: (about, options) => buildAggregate(components, about, options),
     validate: (about, options) => validateAggregate(components, about, options),
   }
 }

@@ -33,6 +33,15 @@ export async function listWaiting({ kysely }: Db, settledBefore: Date, limit: nu
   return rows
 }
 
+/** How many contents wait, counted up to `most`. */
+export async function countWaiting({ kysely }: Db, most: number): Promise<number> {
+  const { rows } = await sql<{ waiting: number }>`
+    select count(*)::integer as waiting from (select from content where packing = 'waiting' and complete_at is not null limit ${most}) counted`.execute(
+    kysely,
+  )
+  return rows[0]?.waiting ?? 0
+}
+
 /** When the next content that waits became complete. */
 export async function oldestWaiting({ kysely }: Db): Promise<Date | undefined> {
   const { rows } = await sql<{ completeAt: Date }>`

@@ -157,7 +157,7 @@ async function build(context: Context, id: number | undefined): Promise<void> {
 async function closeEverything(service: Service, signal: AbortSignal): Promise<number[]> {
   const rules = packingRules(service.config)
   if (!rules) throw new UsageError('Nothing is packed: AGGREGATE_PROFILE=off.')
-  return await closeAll({ ...service, rules }, signal)
+  return await closeAll(service, rules, signal)
 }
 
 async function validate(context: Context, id: number): Promise<void> {

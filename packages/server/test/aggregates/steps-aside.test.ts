@@ -8,7 +8,7 @@ import { BadAggregateError } from '../../src/aggregates/bad-aggregate-error.ts'
 import type { AsideLimits } from '../../src/aggregates/steps-aside.ts'
 import { stepsAside } from '../../src/aggregates/steps-aside.ts'
 import type { Keeper } from './keeper.ts'
-import { damage, openKeeper } from './keeper.ts'
+import { atOnce, damage, openKeeper } from './keeper.ts'
 import { bytesOf } from './keeper-bytes.ts'
 
 /** Everything is large enough for a thread. */
@@ -23,7 +23,7 @@ afterAll(() => keeper?.close())
 const open = (limits: Partial<AsideLimits> = {}) =>
   stepsAside(
     { ...keeper, blobsAt: { kind: 'local', directory: keeper.folder } },
-    { smallBlocks: -1, smallBytes: -1, heap, ...limits },
+    { smallBlocks: -1, smallBytes: -1, smallContents: -1, heap, ...limits },
   )
 /** An aggregate of some files that is to be built, and the file that was stored last. */
 const closed = async (name: string) => {
@@ -39,12 +39,12 @@ describe('steps that are done on a thread', () => {
   it('build and validate what others can read, and tell how far they are', async () => {
     const { id } = await closed('on a thread')
     const steps = open()
-    await steps.build({ aggregateId: id })
+    const told: { building: number[]; validating: number[] } = { building: [], validating: [] }
+    await steps.build({ aggregateId: id }, { onProgress: (bytes) => told.building.push(bytes) })
     expect(await stateOf(id)).toMatchObject({ state: 'validating', items: 31 })
-    const told: number[] = []
-    expect(await steps.validate({ aggregateId: id }, { onProgress: (bytes) => told.push(bytes) })).toBe(true)
+    expect(await steps.validate({ aggregateId: id }, { onProgress: (bytes) => told.validating.push(bytes) })).toBe(true)
     const row = (await stateOf(id))!
-    expect([row.state, told.at(-1)]).toEqual(['built', row.sizeBytes])
+    expect([row.state, told.building.at(-1), told.validating.at(-1)]).toEqual(['built', row.sizeBytes, row.sizeBytes])
     const hasher = commPHasher(hashPairsPortable)
     hasher.write(await keeper.bytesOf(row))
     expect(Buffer.from(hasher.digest().root).equals(row.pieceRoot!)).toBe(true)
@@ -68,9 +68,9 @@ describe('steps that are done on a thread', () => {
   it('leave nothing behind when they are given up, and can be done again', async () => {
     const { id } = await closed('given up')
     const steps = open()
-    await expect(steps.build({ aggregateId: id }, AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
+    await expect(steps.build({ aggregateId: id }, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
     const stopping = new AbortController()
-    const building = steps.build({ aggregateId: id }, stopping.signal)
+    const building = steps.build({ aggregateId: id }, { signal: stopping.signal })
     setTimeout(() => stopping.abort(new Error('enough')), 100)
     await building.catch(() => {})
     for (const folder of await readdir(join(keeper.folder, '.staging'))) {
@@ -84,9 +84,22 @@ describe('steps that are done on a thread', () => {
   it('that run out of memory fail by themselves, and hold no lock', async () => {
     const { id } = await closed('out of memory')
     const small = open({ heap: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 } })
-    await expect(small.build({ aggregateId: id })).rejects.toThrow(/memory/)
+    const failure = await small.build({ aggregateId: id }).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(BadAggregateError)
+    expect(failure).toMatchObject({ message: expect.stringContaining('more memory than a thread may have') })
     expect(await stateOf(id)).toMatchObject({ state: 'building' })
     await open().build({ aggregateId: id })
     expect(await stateOf(id)).toMatchObject({ state: 'validating' })
+  })
+
+  it('plan all that waits, and close what is full', async () => {
+    for (let index = 0; index < 30; index++) await keeper.storeFile(bytesOf(`planned ${index}`, 50_000))
+    const known = new Set((await keeper.rows()).map(({ id }) => id))
+    await open().plan({ ...atOnce, forceMs: 3_600_000 })
+    const fresh = (await keeper.rows()).filter(({ id }) => !known.has(id))
+    expect(fresh.map(({ state, items }) => ({ state, items }))).toEqual([
+      { state: 'building', items: 19 },
+      { state: 'collecting', items: 11 },
+    ])
   })
 })

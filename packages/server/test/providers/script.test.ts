@@ -26,8 +26,7 @@ beforeAll(async () => {
     body: Buffer.alloc(300_000, 7),
   })
   expect(stored.status).toBe(200)
-  const rules = { ...packingRules(service.config)!, settleMs: -1000 }
-  for (const id of await closeAll({ ...service, rules })) await finishNow(service, id, { onStep() {}, onProgress() {} })
+  for (const id of await closeAll(service, packingRules(service.config)!)) await finishNow(service, id, { onStep() {}, onProgress() {} })
 })
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
