@@ -10,6 +10,7 @@ import { benchDevnet } from './devnet.ts'
 import { benchDirectory } from './directory.ts'
 import { benchEligible } from './eligible.ts'
 import { benchFiles } from './files.ts'
+import { benchLargeDag } from './large-dag.ts'
 import { benchList } from './list.ts'
 import { benchPieces } from './pieces.ts'
 import { benchPins } from './pins.ts'
@@ -33,6 +34,7 @@ const benches = {
   pieces: benchPieces,
   pins: benchPins,
   proofs: benchProofs,
+  'large-dag': benchLargeDag,
   deals: benchDeals,
   devnet: benchDevnet,
   eligible: benchEligible,
