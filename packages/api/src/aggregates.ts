@@ -20,6 +20,9 @@ export const Aggregate = Type.Object(
     items: Type.Integer(),
     sizeBytes: Type.Integer({ description: 'Of what was built; while it collects, what it will have at most.' }),
     fill: nullable(Type.Number({ description: 'While it collects: how much of the target it has, 0 to 1.' })),
+    progress: nullable(
+      Type.Number({ description: 'While it is built or validated and that takes some seconds: how much of it is done, 0 to 1.' }),
+    ),
     pieceCid: nullable(Type.String()),
     pieceCidV2: nullable(Type.String()),
     root: nullable(Type.String({ description: 'CID of the directory of everything in it.' })),

@@ -155,7 +155,7 @@ const rowsAtOnce = 10_000
 export async function saveBuilt({ kysely }: Db, aggregateId: number, built: BuiltAggregate): Promise<boolean> {
   const { numAffectedRows } = await sql`
     update aggregate set state = 'validating', root = ${built.root?.bytes ?? null}, size_bytes = ${built.piece.payloadBytes},
-      piece_root = ${built.piece.root}, piece_height = ${built.piece.height}, reason = null, changed_at = clock_timestamp()
+      piece_root = ${built.piece.root}, piece_height = ${built.piece.height}, reason = null, done_bytes = null, changed_at = clock_timestamp()
     where id = ${aggregateId} and state = 'building'`.execute(kysely)
   if (numAffectedRows !== 1n) return false
   for (const some of batched(built.placements)) {
@@ -207,7 +207,7 @@ export async function markFailed(
   delaysMs: { first: number; longest: number },
 ): Promise<void> {
   await sql`
-    update aggregate set state = 'failed', reason = ${reason}, attempts = attempts + 1, changed_at = clock_timestamp(),
+    update aggregate set state = 'failed', reason = ${reason}, done_bytes = null, attempts = attempts + 1, changed_at = clock_timestamp(),
       retry_at = clock_timestamp()
         + least(${delaysMs.longest}::float8, ${delaysMs.first}::float8 * 2 ^ least(attempts, 30)) * interval '1 millisecond'
     where id = ${aggregateId} and state in ('building', 'validating', 'built')`.execute(kysely)
@@ -216,7 +216,7 @@ export async function markFailed(
 export async function markValid({ kysely }: Db, aggregateId: number): Promise<boolean> {
   const { numAffectedRows } = await sql`
     update aggregate set state = 'built', built_at = coalesce(built_at, clock_timestamp()), validated_at = clock_timestamp(),
-      changed_at = clock_timestamp(), reason = null, retry_at = null, attempts = 0
+      changed_at = clock_timestamp(), reason = null, retry_at = null, done_bytes = null, attempts = 0
     where id = ${aggregateId} and state in ('validating', 'built')`.execute(kysely)
   return numAffectedRows === 1n
 }

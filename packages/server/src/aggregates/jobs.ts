@@ -8,6 +8,7 @@ import type { JobHandlers, JobLog } from '../jobs/worker.ts'
 import { BadAggregateError } from './bad-aggregate-error.ts'
 import type { BuildComponents } from './build-aggregate.ts'
 import { markFailed } from './build-store.ts'
+import { progressNote } from './progress-note.ts'
 import { packingRules } from './rules.ts'
 import type { AggregateSteps } from './steps.ts'
 import { nextRetry } from './store.ts'
@@ -50,7 +51,9 @@ function isDamaged(error: unknown): error is KeepsakeError {
 export function aggregateJobs(
   components: Components,
 ): Pick<JobHandlers, 'plan-aggregates' | 'build-aggregate' | 'validate-aggregate'> {
+  const { aggregateSteps, database } = components
   const rules = packingRules(components.config)
+  const noteOf = (about: { aggregateId: number }, state: 'building' | 'validating') => progressNote(database, { ...about, state })
   const step = async (
     payload: unknown,
     signal: AbortSignal | undefined,
@@ -66,10 +69,11 @@ export function aggregateJobs(
   }
   return {
     'plan-aggregates': async (_payload, signal) => {
-      if (rules) await components.aggregateSteps.plan(rules, signal)
+      if (rules) await aggregateSteps.plan(rules, signal)
     },
-    'build-aggregate': (payload, signal) => step(payload, signal, (about) => components.aggregateSteps.build(about, { signal })),
+    'build-aggregate': (payload, signal) =>
+      step(payload, signal, (about) => aggregateSteps.build(about, { signal, onProgress: noteOf(about, 'building') })),
     'validate-aggregate': (payload, signal) =>
-      step(payload, signal, (about) => components.aggregateSteps.validate(about, { signal })),
+      step(payload, signal, (about) => aggregateSteps.validate(about, { signal, onProgress: noteOf(about, 'validating') })),
   }
 }

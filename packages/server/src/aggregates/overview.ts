@@ -22,6 +22,8 @@ export interface AggregateSummary {
   pieceCidV2: string | null
   root: string | null
   oldestAt: Date | null
+  /** Of what has been put together or read back so far, 0 to 1, while that goes on and takes more than some seconds. */
+  progress: number | null
   /** When it is closed in any case, while it collects. */
   closesAt: Date | null
   closedBecause: ClosedBecause | null
@@ -41,6 +43,7 @@ interface Row {
   items: number
   plannedBytes: number
   sizeBytes: number | null
+  doneBytes: number | null
   pieceRoot: Uint8Array | null
   pieceHeight: number | null
   root: Uint8Array | null
@@ -63,7 +66,7 @@ interface Components {
 
 async function selectAggregates({ kysely }: Db, rest: RawBuilder<unknown>): Promise<Row[]> {
   const { rows } = await sql<Row>`
-    select id, layout, state, items, planned_bytes as "plannedBytes", size_bytes as "sizeBytes", piece_root as "pieceRoot",
+    select id, layout, state, items, planned_bytes as "plannedBytes", size_bytes as "sizeBytes", done_bytes as "doneBytes", piece_root as "pieceRoot",
       piece_height as "pieceHeight", root, oldest_at as "oldestAt", closed_because as "closedBecause", closed_at as "closedAt",
       built_at as "builtAt", validated_at as "validatedAt", attempts, reason, retry_at as "retryAt", created_at as "createdAt"
     from aggregate ${rest}`.execute(kysely)
@@ -71,7 +74,7 @@ async function selectAggregates({ kysely }: Db, rest: RawBuilder<unknown>): Prom
 }
 
 function summaryOf(row: Row, rules: PackingRules | undefined): AggregateSummary {
-  const { plannedBytes, pieceRoot, pieceHeight, root, sizeBytes, ...rest } = row
+  const { plannedBytes, pieceRoot, pieceHeight, root, sizeBytes, doneBytes, ...rest } = row
   const isCollecting = row.state === 'collecting'
   const piece = pieceRoot && { root: pieceRoot, height: pieceHeight ?? 0, payloadBytes: sizeBytes ?? 0 }
   return {
@@ -79,6 +82,7 @@ function summaryOf(row: Row, rules: PackingRules | undefined): AggregateSummary 
     retryAt: row.state === 'failed' ? row.retryAt : null,
     sizeBytes: sizeBytes ?? plannedBytes,
     fill: isCollecting && rules ? plannedBytes / rules.targetBytes : null,
+    progress: doneBytes === null ? null : Math.min(1, doneBytes / Math.max(1, sizeBytes ?? plannedBytes)),
     pieceCid: piece && pieceCidV1(piece).toString(),
     pieceCidV2: piece && pieceCidV2(piece).toString(),
     root: root && CID.decode(root).toString(),

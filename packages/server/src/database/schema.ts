@@ -265,6 +265,7 @@ export interface AggregateTable {
   attempts: Generated<number>
   reason: string | null
   retry_at: Date | null
+  done_bytes: Generated<number | null>
   created_at: Created
   changed_at: Generated<Date>
   closed_at: Date | null

@@ -31,8 +31,14 @@ function ago(instant: Date | null, now = Date.now()): string {
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
 }
 
-function standingOf({ state, fill, reason, retryAt }: AggregateSummary): string {
-  if (state === 'collecting' && fill !== null) return `collecting (${Math.round(fill * 100)} % full)`
+/** Rounded down: 100 % is when it is done. */
+function percent(share: number): string {
+  return `${Math.floor(share * 100)} %`
+}
+
+function standingOf({ state, fill, progress, reason, retryAt }: AggregateSummary): string {
+  if (state === 'collecting' && fill !== null) return `collecting (${percent(fill)} full)`
+  if (progress !== null) return `${state} (${percent(progress)})`
   return state === 'failed' ? `failed: ${reason ?? ''}${retryAt ? `; again at ${retryAt.toISOString()}` : ''}` : state
 }
 

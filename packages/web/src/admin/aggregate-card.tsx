@@ -11,7 +11,7 @@ interface Props {
 
 /** One aggregate: what it is, how far it is, and why it is not further. */
 export function AggregateCard({ aggregate, busy, retry }: Props) {
-  const { id, state, items, sizeBytes, layout, pieceCid, root, reason } = aggregate
+  const { id, state, items, sizeBytes, layout, pieceCid, root, reason, progress } = aggregate
   return (
     <li className={`aggregate aggregate-${state}`}>
       <div className="aggregate-head">
@@ -28,6 +28,7 @@ export function AggregateCard({ aggregate, busy, retry }: Props) {
           </Button>
         )}
       </div>
+      {progress !== null && <progress aria-label={`${state} ${id}`} value={progress} />}
       {state === 'failed' && <p className="aggregate-reason">{reason}</p>}
       {pieceCid && (
         <dl className="aggregate-names">
@@ -51,9 +52,14 @@ export function AggregateCard({ aggregate, busy, retry }: Props) {
   )
 }
 
-function standingOf({ state, fill }: Aggregate): string {
-  if (state === 'collecting' && fill !== null) return `collecting, ${Math.round(fill * 100)} % full`
-  return state
+function standingOf({ state, fill, progress }: Aggregate): string {
+  if (state === 'collecting' && fill !== null) return `collecting, ${percent(fill)} full`
+  return progress === null ? state : `${state}, ${percent(progress)}`
+}
+
+/** Rounded down: 100 % is when it is done. */
+function percent(share: number): string {
+  return `${Math.floor(share * 100)} %`
 }
 
 function Age({ aggregate: { state, builtAt, oldestAt, retryAt } }: { aggregate: Aggregate }) {
