@@ -12,7 +12,7 @@ export interface Batches extends AsyncDisposable {
 }
 
 /** So many batches are hashed at once where they are filled: for what is no longer, starting threads (50 ms) takes more than hashing. */
-const BATCHES_WITHOUT_THREADS = 2
+export const BATCHES_WITHOUT_THREADS = 2
 
 export function openBatches(threadCount: number, keepLevel: number | undefined): Batches {
   const opened = new AsyncDisposableStack()
@@ -23,7 +23,7 @@ export function openBatches(threadCount: number, keepLevel: number | undefined):
   let hashedHere = 0
 
   function startThreads(): void {
-    const threads = opened.use(startSlabThreads(threadCount, keepLevel))
+    const threads = opened.use(startSlabThreads(threadCount, { keepLevel, bufferCount: 2 * threadCount + 1 }))
     idle = [...threads.buffers]
     hash = threads.hash
   }

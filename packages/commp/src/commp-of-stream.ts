@@ -1,15 +1,13 @@
 import { availableParallelism } from 'node:os'
-import { commPHasher, keptLevelOf, refuseOtherLevel } from '@keepsake/content/piece/commp.ts'
-import { NODE_BYTES } from '@keepsake/content/piece/hash-pairs.ts'
-import type { Piece } from '@keepsake/content/piece/piece.ts'
-import { SLAB_DATA_BYTES, SLAB_HEIGHT } from '@keepsake/content/piece/slab.ts'
-import { growingNodes, type TreeLevel, treeStack } from '@keepsake/content/piece/tree.ts'
+import { commPHasher, refuseOtherLevel } from '@keepsake/content/piece/commp.ts'
+import { SLAB_DATA_BYTES } from '@keepsake/content/piece/slab.ts'
+import { batchTree, type PieceAndLevel } from './batch-tree.ts'
 import { openBatches } from './batches.ts'
 import { fastestPairs } from './native-pairs.ts'
-import { BATCH_DATA_BYTES, type BatchResult } from './slab-messages.ts'
+import { BATCH_DATA_BYTES } from './slab-messages.ts'
 import type { BatchBuffer } from './slab-threads.ts'
 
-export interface CommPOfStreamOptions {
+export interface CommPOptions {
   /** Looked at whenever bytes come; a stream that may hang has to know it too. */
   signal?: AbortSignal | undefined
   /** Told how many bytes have been taken in so far, every 2 MiB and at the end. */
@@ -18,12 +16,6 @@ export interface CommPOfStreamOptions {
   keepLevel?: number | undefined
   /** How many threads hash what is larger than 4 MiB: one a processor when left out, at most 8. 0 hashes on the calling thread. */
   threads?: number | undefined
-}
-
-export interface StreamCommP {
-  piece: Piece
-  /** The level that was to be kept; of a tree that is not as high as that its root. */
-  level: TreeLevel | undefined
 }
 
 /** Beyond this the one thread that copies cannot keep up. */
@@ -35,35 +27,25 @@ const MAX_THREADS = 8
  * Rejects with the reason of `signal`, with what the stream throws, and when a thread dies; with a `ContentError` `INVALID_INPUT` for a
  * level that cannot be kept.
  */
-export async function commPOfStream(source: AsyncIterable<Uint8Array>, options: CommPOfStreamOptions = {}): Promise<StreamCommP> {
+export async function commPOfStream(source: AsyncIterable<Uint8Array>, options: CommPOptions = {}): Promise<PieceAndLevel> {
   const { signal, onProgress, keepLevel, threads = Math.min(availableParallelism(), MAX_THREADS) } = options
   if (keepLevel !== undefined) refuseOtherLevel(keepLevel)
   signal?.throwIfAborted()
   await using batches = openBatches(threads, keepLevel)
-  const stack = treeStack()
-  const kept = growingNodes()
-  const pending: Promise<BatchResult>[] = []
+  const tree = batchTree(keepLevel)
   let buffer: BatchBuffer | undefined
   let filled = 0
   let payloadBytes = 0
 
-  const absorbNext = async () => {
-    const { roots, kept: nodes } = await pending.shift()!
-    for (let at = 0; at < roots.length; at += NODE_BYTES) stack.push(roots.subarray(at, at + NODE_BYTES), SLAB_HEIGHT)
-    kept.append(nodes)
-  }
   const takeBuffer = async () => {
     for (;;) {
       const taken = batches.take()
       if (taken) return taken
-      await absorbNext()
+      await tree.absorb()
     }
   }
   const hashBuffer = (full: BatchBuffer) => {
-    const hashing = batches.hash(full, filled)
-    // Nobody looks at it any more when the stream fails first.
-    hashing.catch(() => {})
-    pending.push(hashing)
+    tree.add(batches.hash(full, filled))
     buffer = undefined
     filled = 0
   }
@@ -87,12 +69,10 @@ export async function commPOfStream(source: AsyncIterable<Uint8Array>, options: 
   // The tree over one slab or less is no higher than it has to be.
   if (payloadBytes <= SLAB_DATA_BYTES) return hashSmall(buffer?.bytes.subarray(0, filled), keepLevel)
   if (buffer) hashBuffer(buffer)
-  while (pending.length > 0) await absorbNext()
-  const piece = { ...stack.finish(), payloadBytes }
-  return { piece, level: keepLevel === undefined ? undefined : keptLevelOf(piece, keepLevel, kept.nodes()) }
+  return await tree.finish(payloadBytes)
 }
 
-function hashSmall(bytes: Uint8Array | undefined, keepLevel: number | undefined): StreamCommP {
+function hashSmall(bytes: Uint8Array | undefined, keepLevel: number | undefined): PieceAndLevel {
   const hasher = commPHasher(fastestPairs().hashPairs, { keepLevel })
   if (bytes) hasher.write(bytes)
   return { piece: hasher.digest(), level: keepLevel === undefined ? undefined : hasher.keptLevel() }

@@ -12,16 +12,29 @@ export interface SlabThreadData {
   keepLevel: number | undefined
 }
 
-/** To a thread: hash so many bytes of a buffer, as slabs of full height. */
-export interface BatchMessage {
+/** So many bytes, as slabs of full height: of a buffer, by its number. */
+export interface BufferBatch {
   buffer: number
   dataBytes: number
 }
 
-/** From a thread, in the order it was asked. */
+/** The same of an open file, from `at` on: its number is known to all threads of a process. */
+export interface FileBatch {
+  file: number
+  at: number
+  dataBytes: number
+}
+
+/** To a thread: hash this. */
+export type BatchMessage = BufferBatch | FileBatch
+
+/** What comes of a batch. */
 export interface BatchResult {
   /** One root a slab. */
   roots: Uint8Array
   /** The nodes of the level that is kept, from the left. */
   kept: Uint8Array
 }
+
+/** From a thread, in the order it was asked; `failed` where a file could not be read. */
+export type BatchAnswer = BatchResult | { failed: { message: string; code: string | undefined } }
