@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/database.ts'
 import type { RecipeRow } from './recipe-codec.ts'
+import { SUM_BYTES } from './sums.ts'
 
 /** Rows in one statement: some megabytes. */
 const rowsAtOnce = 16
@@ -48,11 +49,21 @@ export async function findRecipeRow(
 export async function replaceTree(
   { kysely }: Db,
   aggregateId: number,
-  { height, nodes }: { height: number; nodes: Uint8Array },
+  { height, nodes, sums }: { height: number; nodes: Uint8Array; sums: Uint8Array },
 ): Promise<void> {
   await sql`
-    insert into aggregate_tree (aggregate_id, height, nodes) values (${aggregateId}, ${height}, ${nodes})
-    on conflict (aggregate_id) do update set height = excluded.height, nodes = excluded.nodes`.execute(kysely)
+    insert into aggregate_tree (aggregate_id, height, nodes, sums) values (${aggregateId}, ${height}, ${nodes}, ${sums})
+    on conflict (aggregate_id) do update set height = excluded.height, nodes = excluded.nodes, sums = excluded.sums`.execute(
+    kysely,
+  )
+}
+
+/** Sums from number `first` on, `count` or what there is of them; undefined where none were kept. */
+export async function readSums({ kysely }: Db, aggregateId: number, first: number, count: number): Promise<Buffer | undefined> {
+  const { rows } = await sql<{ sums: Buffer | null }>`
+    select substring(sums from ${first * SUM_BYTES + 1}::integer for ${count * SUM_BYTES}::integer) as sums
+    from aggregate_tree where aggregate_id = ${aggregateId}`.execute(kysely)
+  return rows[0]?.sums ?? undefined
 }
 
 export async function findTree({ kysely }: Db, aggregateId: number): Promise<{ height: number; nodes: Uint8Array } | undefined> {

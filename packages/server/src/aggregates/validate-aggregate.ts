@@ -12,6 +12,7 @@ import { withAggregateLock } from './lock.ts'
 import { openRecipe, recipeSource } from './open-recipe.ts'
 import { replaceTree } from './recipe-store.ts'
 import { sectionReader, UnreadableBlockError } from './section-reader.ts'
+import { sumCollector } from './sums.ts'
 import { validateSegments } from './validate-segments.ts'
 import { validateUnixfs } from './validate-unixfs.ts'
 
@@ -37,11 +38,11 @@ export async function validateAggregate(
   return await withAggregateLock(database, aggregateId, async () => {
     const aggregate = await findToBuild(database, aggregateId)
     if (aggregate?.state !== 'validating' && !(again && aggregate?.state === 'built')) return false
-    const { level } = await check(components, aggregate, { signal, onProgress })
+    const { level, sums } = await check(components, aggregate, { signal, onProgress })
     await database.kysely.transaction().execute(async (kysely) => {
       const db = { kysely }
       if (!(await markValid(db, aggregateId))) return
-      await replaceTree(db, aggregateId, level)
+      await replaceTree(db, aggregateId, { ...level, sums })
       await clearObstacles(db, aggregateId)
       await tellContentsChanged(db, await listContentIds(db, aggregateId))
       if (aggregate.state === 'validating') await facts.record(db, 'aggregate:built', { aggregateId })
@@ -55,17 +56,19 @@ async function check(
   components: BuildComponents,
   aggregate: AggregateToBuild,
   { signal, onProgress }: { signal: AbortSignal | undefined; onProgress: (bytes: number) => void },
-): Promise<{ level: TreeLevel }> {
+): Promise<{ level: TreeLevel; sums: Uint8Array }> {
   const { id, root, sizeBytes, pieceRoot, pieceHeight } = aggregate
   if (sizeBytes === null || pieceRoot === null) throw new BadAggregateError('It has not been built.')
   const recipe = openRecipe(components, { id, sizeBytes })
   const channel = byteChannel()
   const computing = commPOfStream(channel, { signal, keepLevel: SLAB_HEIGHT, threads: components.commPThreads })
   computing.catch(() => {})
+  const sums = sumCollector(sizeBytes)
   async function* source(): AsyncGenerator<Uint8Array, void> {
     let doneBytes = 0
     for await (const bytes of recipe.stream(0, sizeBytes as number, { signal })) {
       await channel.push(bytes)
+      sums.add(bytes)
       yield bytes
       doneBytes += bytes.length
       onProgress(doneBytes)
@@ -93,7 +96,7 @@ async function check(
   const { piece, level } = await computing
   const isSame = Buffer.compare(piece.root, pieceRoot) === 0 && piece.height === pieceHeight && piece.payloadBytes === sizeBytes
   if (!isSame) throw new BadAggregateError('Read back, its bytes are not those of its piece.')
-  return { level: level as TreeLevel }
+  return { level: level as TreeLevel, sums: sums.end() }
 }
 
 /** The first part of the recipe is what was generated. */

@@ -307,6 +307,7 @@ export interface AggregateTreeTable {
   aggregate_id: number
   height: number
   nodes: Uint8Array
+  sums: Uint8Array | null
 }
 
 export interface AggregateObstacleTable {
