@@ -14,7 +14,10 @@ export interface CarFile {
   roots: CID[]
   /** Where the CARv1 begins: 0, or behind the header of a CARv2. Offsets in an index count from here. */
   payloadOffset: number
+  /** Of the CARv1, as far as the file has it. */
   payloadBytes: number
+  /** Of a CARv2: how much of its CARv1 the file does not have, because it is cut short. */
+  missingBytes: number
   /** Where the first section begins, from the start of the CARv1. */
   firstSection: number
   /** Where the index of a CARv2 begins in the file; undefined where it has none. */
@@ -24,30 +27,36 @@ export interface CarFile {
 /**
  * Reads what stands in front of the sections of a CAR, version 1 or 2, without reading any of them.
  *
- * @throws {ContentError} `INVALID_CAR` for what is no CAR, or says that it is longer than its file
+ * @throws {ContentError} `INVALID_CAR` for what is no CAR, and for a CAR that is cut short in front of its first section
  */
 export async function openCarFile(readAt: ReadAt, sizeBytes: number, signal?: AbortSignal): Promise<CarFile> {
   const reader = new ByteReader(windows(readAt, 0, sizeBytes), signal)
   const header = await readHeader(reader, MAX_HEADER_BYTES)
   if (header.version === 1) {
     const { roots } = header
-    return { version: 1, roots, payloadOffset: 0, payloadBytes: sizeBytes, firstSection: reader.position, indexOffset: undefined }
+    return {
+      version: 1,
+      roots,
+      payloadOffset: 0,
+      payloadBytes: sizeBytes,
+      missingBytes: 0,
+      firstSection: reader.position,
+      indexOffset: undefined,
+    }
   }
   const { dataOffset, dataBytes, indexOffset } = await readV2Header(reader)
-  if (dataOffset + dataBytes > sizeBytes || indexOffset >= sizeBytes) {
-    const end = Math.max(dataOffset + dataBytes, indexOffset + 1)
-    throw new ContentError('INVALID_CAR', `Invalid CARv2: it has ${end} bytes or more, the file ${sizeBytes}`)
-  }
-  const inner = new ByteReader(windows(readAt, dataOffset, dataOffset + dataBytes), signal)
+  const end = Math.min(dataOffset + dataBytes, sizeBytes)
+  const inner = new ByteReader(windows(readAt, dataOffset, end), signal)
   const innerHeader = await readHeader(inner, MAX_HEADER_BYTES)
   if (innerHeader.version !== 1) throw new ContentError('INVALID_CAR', 'Invalid CAR version: 2 (expected 1)')
   return {
     version: 2,
     roots: innerHeader.roots,
     payloadOffset: dataOffset,
-    payloadBytes: dataBytes,
+    payloadBytes: end - dataOffset,
+    missingBytes: dataOffset + dataBytes - end,
     firstSection: inner.position,
-    indexOffset: indexOffset === 0 ? undefined : indexOffset,
+    indexOffset: indexOffset === 0 || indexOffset >= sizeBytes ? undefined : indexOffset,
   }
 }
 

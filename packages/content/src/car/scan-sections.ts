@@ -20,14 +20,14 @@ export interface ScannedSection {
  * Finds every section of a CAR by what it begins with, and passes over the blocks: of a CAR with large blocks little is read. Ends at a section of
  * length 0, since pieces are filled up with zeros. Blocks are not verified.
  *
- * @throws {ContentError} `INVALID_CAR` at a section that cannot be read or is longer than what is left
+ * @throws {ContentError} `INVALID_CAR` at a section that cannot be read or is longer than what is left, and at the end of a CAR that is cut short
  */
 export async function* scanSections(
   readAt: ReadAt,
   car: CarFile,
   { signal }: AbortOptions = {},
 ): AsyncGenerator<ScannedSection, void> {
-  const { payloadOffset, payloadBytes, firstSection } = car
+  const { payloadOffset, payloadBytes, missingBytes, firstSection } = car
   let window: Uint8Array = new Uint8Array()
   let windowAt = 0
   let windowBytes = WINDOW_BYTES
@@ -50,4 +50,5 @@ export async function* scanSections(
     offset += sectionBytes
     windowBytes = sectionBytes > LONG_SECTION_BYTES ? MAX_PREFIX_BYTES : WINDOW_BYTES
   }
+  if (missingBytes > 0) throw new ContentError('INVALID_CAR', `Unexpected end of data: ${missingBytes} bytes are missing`)
 }

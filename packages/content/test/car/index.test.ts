@@ -78,6 +78,26 @@ describe('a CAR in a file', () => {
     expect(seen.length).toBe(19)
   })
 
+  test('of version 2 that is cut short is read as far as it goes, and says so even between two sections', async () => {
+    const { bytes } = await sampleCar(20)
+    const header = Buffer.alloc(51)
+    Buffer.from('0aa16776657273696f6e02', 'hex').copy(header)
+    header.writeBigUInt64LE(51n, 27)
+    header.writeBigUInt64LE(BigInt(bytes.length), 35)
+    header.writeBigUInt64LE(BigInt(51 + bytes.length), 43)
+    const last = (await sectionsOf(bytes)).at(-1)!.offset
+    const cut = Buffer.concat([header, bytes.subarray(0, last)])
+    const car = await openCarFile(readAtOf(cut), cut.length)
+    expect(car).toMatchObject({ version: 2, payloadBytes: last, missingBytes: bytes.length - last, indexOffset: undefined })
+    const seen: ScannedSection[] = []
+    await expect(
+      (async () => {
+        for await (const section of scanSections(readAtOf(cut), car)) seen.push(section)
+      })(),
+    ).rejects.toThrow(`Unexpected end of data: ${bytes.length - last} bytes are missing`)
+    expect(seen.length).toBe(19)
+  })
+
   test.each([
     ['nothing', []],
     ['a header without end', [0xff, 0xff, 0xff, 0xff, 0x0f]],
