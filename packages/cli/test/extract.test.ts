@@ -3,23 +3,13 @@ import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
-import * as dagPb from '@ipld/dag-pb'
-import { layOutSegments } from '@keepsake/content/aggregate/segments/layout.ts'
-import { heightOfAggregate, orderSegments } from '@keepsake/content/aggregate/segments/place.ts'
 import { pathToDag } from '@keepsake/content/aggregate/unixfs-2021/find-entry.ts'
-import { layOutDags } from '@keepsake/content/aggregate/unixfs-2021/layout.ts'
-import type { Block } from '@keepsake/content/block.ts'
 import { openCarFile } from '@keepsake/content/car/car-file.ts'
-import { encodeCarHeader, encodeSectionPrefix } from '@keepsake/content/car/encode.ts'
 import { readAtOf } from '@keepsake/content/car/read-at.ts'
-import { cidOf, DAG_CBOR, dagPbCid, rawCid } from '@keepsake/content/hash/cid.ts'
-import { commPHasher } from '@keepsake/content/piece/commp.ts'
-import { hashPairsPortable } from '@keepsake/content/piece/portable-pairs.ts'
-import { packFile } from '@keepsake/content/unixfs/file.ts'
-import { UnixFS } from 'ipfs-unixfs'
-import type { CID } from 'multiformats/cid'
+import { cidOf, DAG_CBOR, rawCid } from '@keepsake/content/hash/cid.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sharedData } from '../../../test/setup/shared-data.ts'
+import { batchCar, carOf, folderOf, packed, pattern, segmentsOf } from './setup/make-pieces.ts'
 import { keepsake } from './setup/processes.ts'
 
 let cwd: string
@@ -33,29 +23,6 @@ afterAll(() => rm(cwd, { recursive: true, force: true }))
 
 const extract = (args: string[]) => keepsake(['extract', ...args], { cwd })
 
-/** Bytes that do not repeat. */
-function pattern(length: number): Uint8Array {
-  return new Uint8Array(length).map((_, at) => Math.imul(at + length, 2_654_435_761) >>> 24)
-}
-
-async function packed(bytes: Uint8Array): Promise<{ root: CID; blocks: Block[] }> {
-  const blocks: Block[] = []
-  async function* source() {
-    yield bytes
-  }
-  for await (const block of packFile(source())) blocks.push(block)
-  return { root: blocks.at(-1)!.cid, blocks }
-}
-
-async function folderOf(entries: [name: string, cid: CID][]): Promise<Block> {
-  const links = entries.map(([Name, Hash]) => ({ Name, Hash, Tsize: 0 }))
-  const bytes = dagPb.encode({ Data: new UnixFS({ type: 'directory' }).marshal(), Links: links })
-  return { cid: await dagPbCid(bytes), bytes }
-}
-
-const sectionsOf = (blocks: readonly Block[]) =>
-  blocks.flatMap(({ cid, bytes }) => [encodeSectionPrefix(cid, bytes.length), bytes])
-
 /** An aggregate by the batching spec of 2021: a large file, a folder, a value, and a folder with a name that leads outside. */
 async function makeAggregate() {
   const large = await packed(pattern(1_500_000))
@@ -65,17 +32,8 @@ async function makeAggregate() {
   const valueBytes = dagCbor.encode({ name: 'value', image: small.cid })
   const value = { cid: await cidOf(DAG_CBOR, valueBytes), bytes: valueBytes }
   const items = [large.root, folder.cid, value.cid, evil.cid]
-  const aggregate = await layOutDags(items.map((root) => ({ root })))
-  const chunks: Uint8Array[] = []
-  for await (const part of aggregate.parts(() => [])) if (part.kind === 'bytes') chunks.push(part.bytes)
-  chunks.push(...sectionsOf([...large.blocks, small, folder, value, evil]))
-  const links = new Map(aggregate.entries.map((entry) => [entry.cid, entry.links]))
-  const selectorOf = (cid: CID) =>
-    links
-      .get(String(cid))!
-      .map((index) => `Links/${index}/Hash`)
-      .join('/')
-  return { car: Buffer.concat(chunks), root: aggregate.root, large, small, folder, value, evil, selectorOf }
+  const batch = await batchCar(items, [...large.blocks, small, folder, value, evil])
+  return { ...batch, large, small, folder, value, evil }
 }
 
 const bytesIn = (name: string) => readFile(join(cwd, name))
@@ -163,8 +121,7 @@ describe('an index', () => {
   })
 
   test('of another piece is told as such, and nothing is kept', async () => {
-    const other = Buffer.concat([encodeCarHeader([sample.small.cid]), ...sectionsOf([sample.small])])
-    await writeFile(join(cwd, 'other.car'), other)
+    await writeFile(join(cwd, 'other.car'), carOf(sample.small.cid, [sample.small]))
     await extract(['other.car', String(sample.small.cid), '-o', 'other', '--save-index'])
     const { code, stderr } = await extract([
       'piece.car',
@@ -221,27 +178,8 @@ describe('a piece that is not whole', () => {
 
 describe('out of data segments (FRC-0058)', () => {
   test('an item comes by its CID, found by the index at the end of the file', async () => {
-    const cars = [sample.large, { root: sample.folder.cid, blocks: [sample.folder, sample.small] }].map(({ root, blocks }) =>
-      Buffer.concat([encodeCarHeader([root]), ...sectionsOf(blocks)]),
-    )
-    const segments = await Promise.all(
-      cars.map(async (car) => {
-        const hasher = commPHasher(hashPairsPortable)
-        hasher.write(car)
-        return { ...hasher.digest(), shard: await rawCid(car) }
-      }),
-    )
-    const layout = layOutSegments(segments, heightOfAggregate(orderSegments(segments)))
-    const chunks: Uint8Array[] = []
-    for (const part of layout.parts()) {
-      if (part.kind === 'bytes') chunks.push(part.bytes)
-      else if (part.kind === 'zeros') chunks.push(new Uint8Array(part.length))
-      else
-        chunks.push(
-          cars[segments.findIndex(({ shard }) => shard.equals(part.shard))]!.subarray(part.offset, part.offset + part.length),
-        )
-    }
-    await writeFile(join(cwd, 'segments.data'), Buffer.concat(chunks))
+    const cars = [carOf(sample.large.root, sample.large.blocks), carOf(sample.folder.cid, [sample.folder, sample.small])]
+    await writeFile(join(cwd, 'segments.data'), await segmentsOf(cars))
     expect(await extract(['segments.data', String(sample.large.root), '-o', 'from-segment'])).toMatchObject({ code: 0 })
     expect((await bytesIn('from-segment')).equals(pattern(1_500_000))).toBe(true)
     expect(await extract(['segments.data', `${sample.folder.cid}/small.bin`, '-o', 'from-other'])).toMatchObject({ code: 0 })

@@ -8,7 +8,7 @@ import type { Command } from 'commander'
 import type { ContentPath } from '../cid-argument.ts'
 import type { Context } from '../context.ts'
 import { findItem, parseItem } from '../extract/find-item.ts'
-import { openPieceFile, type PieceFile } from '../extract/piece-file.ts'
+import { openPieces, type Pieces } from '../extract/pieces.ts'
 import { CommandError } from '../failure.ts'
 import { pour, targetOf, writeToStdout } from '../files/output.ts'
 import { checkTarget, writeEntries, writeStream } from '../files/write-entries.ts'
@@ -17,6 +17,7 @@ interface Options {
   output?: string
   force?: boolean
   car?: boolean
+  also?: string[]
   index?: string
   saveIndex?: boolean
 }
@@ -24,22 +25,18 @@ interface Options {
 async function extract(context: Context, file: string, text: string, options: Options): Promise<void> {
   const wanted = parseItem(text)
   const cid = wanted.kind === 'cid' ? wanted.content.cid : undefined
-  await using piece = await openPieceFile(file, cid, options, context)
-  try {
-    const content = await findItem(piece, wanted, context.signal)
-    await writeItem(piece, content, options, context)
-  } catch (error) {
-    throw tellOfFile(error, file, piece)
-  }
+  await using pieces = await openPieces([file, ...(options.also ?? [])], cid, options, context)
+  const content = await findItem(pieces, wanted, context.signal)
+  await writeItem(pieces, content, options, context)
 }
 
-async function writeItem(piece: PieceFile, content: ContentPath, options: Options, context: Context): Promise<void> {
+async function writeItem(pieces: Pieces, content: ContentPath, options: Options, context: Context): Promise<void> {
   const { signal, progress } = context
   const write = { target: await targetOf(content, options), force: options.force ?? false, signal }
   if (options.output !== '-') await checkTarget(write)
-  const found = await blockOf(piece, content, signal)
-  const car = () => dagCar(piece.blocks, found.cid, { signal })
-  const entries = () => entriesOf(piece, content, found)
+  const found = await blockOf(pieces, content, signal)
+  const car = () => dagCar(pieces.blocks, found.cid, { signal })
+  const entries = () => entriesOf(pieces, content, found)
   if (options.output === '-') return await (options.car ? pour(car()) : writeToStdout(entries()))
   progress.begin('Writing', undefined)
   const written = options.car ? await writeStream(car(), write) : await writeEntries(entries(), write)
@@ -49,14 +46,14 @@ async function writeItem(piece: PieceFile, content: ContentPath, options: Option
   if (written.links > 0) process.stderr.write(`Symbolic links in it were left out: ${written.links}.\n`)
 }
 
-async function blockOf({ blocks }: PieceFile, { cid, path }: ContentPath, signal: AbortSignal): Promise<Block> {
+async function blockOf({ blocks }: Pieces, { cid, path }: ContentPath, signal: AbortSignal): Promise<Block> {
   const found = await resolvePath(blocks, cid, path, { signal })
   if (found.remainder.length > 0)
     throw new CommandError(`${[cid, ...path].join('/')} is a value inside ${found.cid}, not a file.`)
   return found
 }
 
-async function* entriesOf({ blocks }: PieceFile, { cid, path }: ContentPath, found: Block): AsyncGenerator<UnpackedEntry> {
+async function* entriesOf({ blocks }: Pieces, { cid, path }: ContentPath, found: Block): AsyncGenerator<UnpackedEntry> {
   try {
     yield* unpackDag(blocks, found.cid, found.bytes)
   } catch (error) {
@@ -68,17 +65,6 @@ async function* entriesOf({ blocks }: PieceFile, { cid, path }: ContentPath, fou
   }
 }
 
-/** What is wrong with the file, so that nobody looks for the fault elsewhere. */
-function tellOfFile(error: unknown, file: string, { damage }: PieceFile): unknown {
-  if (isContentError(error, 'BLOCK_NOT_FOUND')) {
-    const cut = damage === undefined ? '' : ` The file could not be read to its end: ${damage}.`
-    return new CommandError(`${file}: ${error.message}${cut}`, { cause: error })
-  }
-  if (isContentError(error, 'HASH_MISMATCH') || isContentError(error, 'INVALID_CAR'))
-    return new CommandError(`${file} is damaged, nothing was kept: ${error.message}.`, { cause: error })
-  return error
-}
-
 export function addExtract(program: Command, context: Context): void {
   program
     .command('extract')
@@ -88,19 +74,22 @@ export function addExtract(program: Command, context: Context): void {
     .option('-o, --output <path>', 'where to write; "-" is standard output (default: the last name, or the CID)')
     .option('--force', 'replace what is there')
     .option('--car', 'write the item as a CAR')
+    .option('--also <pieces...>', 'the other pieces of a content that was split over several')
     .option('--index <file>', 'the .carindex of the piece (default: the one inside it or beside it)')
     .option('--save-index', 'keep the index beside the piece where one had to be made')
     .addHelpText(
       'after',
       `
 Needs neither a server nor a key, and does not read the whole piece: blocks are found by an index, and where there is none what each
-block begins with is read once. Every block is checked against its CID; an item is written whole or not at all.
+block begins with is read once. Every block is checked against its CID; an item is written whole or not at all. Paths and selectors
+begin at the root of <piece>.
 
 Examples:
   $ keepsake extract baga....car bafy... -o art.png
   $ keepsake extract baga....car bafy.../1.json -o - | jq .name
   $ keepsake extract baga....car Links/1/Hash/Links/0/Hash/Links/7/Hash -o art.png
-  $ keepsake extract baga....car bafy... --save-index`,
+  $ keepsake extract baga....car bafy... --save-index
+  $ keepsake extract baga...a.car bafy... -o film.mp4 --also baga...b.car baga...c.car`,
     )
     .action((piece: string, item: string, options: Options) => extract(context, piece, item, options))
 }

@@ -3,6 +3,7 @@ import type { CID } from 'multiformats/cid'
 import { type ContentPath, parseContentPath } from '../cid-argument.ts'
 import { UsageError } from '../failure.ts'
 import type { PieceFile } from './piece-file.ts'
+import type { Pieces } from './pieces.ts'
 
 /** What a person wants out of a piece: a CID (and a path in it), a path from the root, or a selector from the root. */
 export type WantedItem =
@@ -26,12 +27,12 @@ function pathOf(text: string): string[] {
   return path
 }
 
-/** Where the item begins: a CID whose block is in the piece, and names below it. */
-export async function findItem(piece: PieceFile, wanted: WantedItem, signal: AbortSignal): Promise<ContentPath> {
+/** Where the item begins: a CID whose block is in the pieces, and names below it. */
+export async function findItem({ first, blocks }: Pieces, wanted: WantedItem, signal: AbortSignal): Promise<ContentPath> {
   if (wanted.kind === 'cid') return wanted.content
-  const root = onlyRoot(piece, wanted.kind)
+  const root = onlyRoot(first, wanted.kind)
   if (wanted.kind === 'path') return { cid: root, path: wanted.path }
-  return { cid: await resolveSelector(piece.blocks, root, wanted.selector, { signal }), path: [] }
+  return { cid: await resolveSelector(blocks, root, wanted.selector, { signal }), path: [] }
 }
 
 function onlyRoot({ roots, layout }: PieceFile, kind: string): CID {

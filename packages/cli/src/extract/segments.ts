@@ -18,7 +18,10 @@ export async function listSegments(readAt: ReadAt, sizeBytes: number): Promise<S
   const height = heightFor(sizeBytes)
   if (height < MIN_AGGREGATE_HEIGHT || capacityBytes(height) !== sizeBytes) return undefined
   const { offset, length } = indexRange(height)
-  const { entries } = parseIndex(await readAt(offset, length), height)
+  const data = await readAt(offset, length)
+  // A CAR filled up with zeros, of whatever size.
+  if (data.every((byte) => byte === 0)) return undefined
+  const { entries } = parseIndex(data, height)
   if (entries.length === 0) return undefined
   return entries.map((entry) => ({ offset: dataOffset(entry.offset), length: capacityBytes(entry.height) }))
 }
