@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
 import { pathToDag } from '@keepsake/content/aggregate/unixfs-2021/find-entry.ts'
+import { indexBuilder } from '@keepsake/content/car/build-index.ts'
 import { openCarFile } from '@keepsake/content/car/car-file.ts'
 import { readAtOf } from '@keepsake/content/car/read-at.ts'
 import { cidOf, DAG_CBOR, rawCid } from '@keepsake/content/hash/cid.ts'
@@ -144,6 +146,54 @@ describe('an index', () => {
   })
 })
 
+/** The sample as a CARv2 with an index behind it. */
+function versionTwo(index: Uint8Array): Buffer {
+  const header = Buffer.alloc(51)
+  Buffer.from('0aa16776657273696f6e02', 'hex').copy(header)
+  header.writeBigUInt64LE(51n, 27)
+  header.writeBigUInt64LE(BigInt(sample.car.length), 35)
+  header.writeBigUInt64LE(BigInt(51 + sample.car.length), 43)
+  return Buffer.concat([header, sample.car, index])
+}
+
+describe('the index inside a CARv2', () => {
+  const wanted = () => String(sample.small.cid)
+
+  test('that leads elsewhere is told as the fault, and can be done without', async () => {
+    const lying = indexBuilder()
+    lying.add(sample.small.cid.multihash, 100)
+    await writeFile(join(cwd, 'lying.car'), versionTwo(lying.encode()))
+    const refused = await extract(['lying.car', wanted(), '-o', 'never'])
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toContain('lying.car is damaged, or the index inside lying.car is not its index, nothing was kept')
+    expect(refused.stderr).toContain('With --no-index the file itself is looked through.')
+    expect(await extract(['lying.car', wanted(), '-o', 'honest', '--no-index'])).toMatchObject({ code: 0 })
+    expect((await bytesIn('honest')).equals(pattern(50))).toBe(true)
+  })
+
+  test('that leaves a block out is named as what was believed', async () => {
+    await writeFile(join(cwd, 'silent.car'), versionTwo(indexBuilder().encode()))
+    const refused = await extract(['silent.car', wanted(), '-o', 'never'])
+    expect(refused.stderr).toMatch(
+      /is not in this file\. .+the index inside silent\.car was believed \(--no-index does without it\)\.\n$/,
+    )
+    expect(await extract(['silent.car', wanted(), '-o', 'told', '--no-index'])).toMatchObject({ code: 0 })
+  })
+
+  test('that cannot be read, or was cut off with some of the blocks, is passed over', async () => {
+    await writeFile(join(cwd, 'garbled.car'), versionTwo(pattern(40)))
+    const garbled = await extract(['garbled.car', wanted(), '-o', 'garbled'])
+    expect(garbled).toMatchObject({ code: 0, stderr: expect.stringContaining('The index inside garbled.car cannot be used') })
+    await writeFile(join(cwd, 'cut-off.car'), versionTwo(new Uint8Array()).subarray(0, -10))
+    expect(await extract(['cut-off.car', String(sample.large.root), '-o', 'cut-off'])).toMatchObject({ code: 0 })
+    const gone = await extract(['cut-off.car', String(sample.evil.cid), '-o', 'never'])
+    expect(gone).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('could not be read to its end: Unexpected end of data'),
+    })
+  })
+})
+
 describe('a piece that is not whole', () => {
   test('gives what is in front of the cut, and says that it is cut for the rest', async () => {
     await writeFile(join(cwd, 'cut.car'), sample.car)
@@ -162,6 +212,12 @@ describe('a piece that is not whole', () => {
     expect(code).toBe(1)
     expect(stderr).toContain('damaged.car is damaged, nothing was kept')
     expect(await readdir(cwd)).not.toContain('never')
+  })
+
+  test('and is a pipe is refused at once', async () => {
+    execFileSync('mkfifo', [join(cwd, 'pipe')])
+    const { code, stderr } = await extract(['pipe', String(sample.small.cid), '-o', 'never'])
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'keepsake: pipe is not a file; it has to be read at many places.\n' })
   })
 
   test.each([

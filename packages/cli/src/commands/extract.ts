@@ -18,7 +18,7 @@ interface Options {
   force?: boolean
   car?: boolean
   also?: string[]
-  index?: string
+  index?: string | false
   saveIndex?: boolean
 }
 
@@ -76,6 +76,7 @@ export function addExtract(program: Command, context: Context): void {
     .option('--car', 'write the item as a CAR')
     .option('--also <pieces...>', 'the other pieces of a content that was split over several')
     .option('--index <file>', 'the .carindex of the piece (default: the one inside it or beside it)')
+    .option('--no-index', 'use none: look through the file itself')
     .option('--save-index', 'keep the index beside the piece where one had to be made')
     .addHelpText(
       'after',

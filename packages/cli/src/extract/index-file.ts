@@ -13,16 +13,18 @@ export interface KnownIndex {
 }
 
 /**
- * The index that was named, that is inside the file, or that lies beside it as `piece.car.carindex` or `piece.carindex`.
+ * The index that was named, that is inside the file, or that lies beside it as `piece.car.carindex` or `piece.carindex`. `named` is false where none
+ * is to be used.
  */
 export async function findIndex(
   path: string,
   file: OpenFile,
   insideAt: number | undefined,
-  named: string | undefined,
+  named: string | false | undefined,
   context: Context,
   stack: AsyncDisposableStack,
 ): Promise<KnownIndex | undefined> {
+  if (named === false) return undefined
   if (named !== undefined) return await openIndexAt(named, stack)
   const inside = insideAt === undefined ? undefined : await openInside(path, file, insideAt, context)
   if (inside) return inside
@@ -53,7 +55,7 @@ async function openIndexAt(path: string, stack: AsyncDisposableStack): Promise<K
     return { name: path, index: await openCarIndex(readAt, sizeBytes) }
   } catch (error) {
     if (!isContentError(error, 'INVALID_CAR')) throw error
-    throw new CommandError(`${path}: ${error.message}. Without it the file itself is looked through.`, { cause: error })
+    throw new CommandError(`${path}: ${error.message}. With --no-index the file itself is looked through.`, { cause: error })
   }
 }
 

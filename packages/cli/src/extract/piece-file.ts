@@ -13,8 +13,8 @@ import { type OpenFile, openFileAt } from './open-file.ts'
 import { listSegments, openSegmentCars } from './segments.ts'
 
 export interface PieceFileOptions {
-  /** A `.carindex`; looked for in the file and beside it when left out. */
-  index?: string | undefined
+  /** A `.carindex`; looked for in the file and beside it when left out; false for none. */
+  index?: string | false | undefined
   /** Keep the index beside the file where one had to be made. */
   saveIndex?: boolean | undefined
 }

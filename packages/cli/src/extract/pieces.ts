@@ -27,7 +27,8 @@ export async function openPieces(
   await using opening = new AsyncDisposableStack()
   const first = opening.use(await openPieceFile(path, wanted, options, context))
   const all = [first]
-  for (const other of also) all.push(opening.use(await openPieceFile(other, wanted, { ...options, index: undefined }, context)))
+  const index = options.index === false ? false : undefined
+  for (const other of also) all.push(opening.use(await openPieceFile(other, wanted, { ...options, index }, context)))
   const stack = opening.move()
   return { first, blocks: blocksOf(all, wanted), [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
@@ -55,10 +56,13 @@ function blocksOf(pieces: readonly PieceFile[], wanted: CID | undefined): BlockS
   }
 }
 
-/** What is wrong with the file, so that nobody looks for the fault elsewhere. */
-function damageOf({ path }: PieceFile, error: unknown): CommandError | undefined {
+/** What is wrong with the file, or with what is believed to be its index, so that nobody looks for the fault elsewhere. */
+function damageOf({ path, index }: PieceFile, error: unknown): CommandError | undefined {
   if (!isContentError(error, 'HASH_MISMATCH') && !isContentError(error, 'INVALID_CAR')) return undefined
-  const told = `${path} is damaged, nothing was kept: ${error.message}.`
+  const isIndexAtFault = index !== undefined && error.code === 'INVALID_CAR'
+  const told = isIndexAtFault
+    ? `${path} is damaged, or ${index} is not its index, nothing was kept: ${error.message}. With --no-index the file itself is looked through.`
+    : `${path} is damaged, nothing was kept: ${error.message}.`
   return new CommandError(told, { cause: error })
 }
 
@@ -66,9 +70,10 @@ function notFound(pieces: readonly PieceFile[], cid: CID, wanted: CID | undefine
   const paths = pieces.map(({ path }) => path)
   const isOne = pieces.length === 1
   const sentences = [isOne ? `${paths[0]}: Block ${cid} is not in this file.` : `Block ${cid} is in none of ${paths.join(', ')}.`]
-  for (const { path, damage } of pieces) {
+  for (const { path, damage, index } of pieces) {
     const name = isOne ? 'The file' : path
     if (damage !== undefined) sentences.push(`${name} could not be read to its end: ${damage}.`)
+    if (index !== undefined) sentences.push(`${name} was not looked through: ${index} was believed (--no-index does without it).`)
   }
   // What was asked for itself is in every part of it.
   if (wanted?.equals(cid) !== true) sentences.push('Was the content split over several pieces? Then name the others with --also.')
