@@ -1,3 +1,4 @@
+import { base32 } from 'multiformats/bases/base32'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { sha256 } from './sha256.ts'
@@ -33,4 +34,13 @@ export function dagPbCid(bytes: Uint8Array): CID | Promise<CID> {
 /** CIDv1 for a sha2-256 digest that is known already. */
 export function cidFromSha256(codec: number, digest: Uint8Array): CID {
   return CID.createV1(codec, Digest.create(SHA2_256, digest))
+}
+
+/** Whether `text` is a CID of version 1 in base32, in the one way it is written: a parsed CID says of itself what it was parsed from, padding included. */
+export function isCanonicalCid(text: unknown): text is string {
+  try {
+    return typeof text === 'string' && base32.encode(CID.parse(text).bytes) === text
+  } catch {
+    return false
+  }
 }

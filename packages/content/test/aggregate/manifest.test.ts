@@ -63,6 +63,7 @@ describe('parseManifest', () => {
       (lines) => changed(lines, 3, { DagCidV1: 'QmQy6xmJhrcC5QLboAcGFcAE1tC8CrwDVkrHdEYJkLscrQ' }),
       'not a CID',
     ],
+    ['a CID that is padded', (lines) => lines.with(3, lines[3]!.replace(/("DagCidV1":"\w+)/, '$1=')), 'not a CID'],
     [
       'a CIDv0 where there is none',
       (lines) => changed(lines, 3, { DagCidV0: 'QmQy6xmJhrcC5QLboAcGFcAE1tC8CrwDVkrHdEYJkLscrQ' }),

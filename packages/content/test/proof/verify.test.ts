@@ -234,6 +234,11 @@ describe('parseProof', () => {
       (document) => ({ ...document, root: 'QmQy6xmJhrcC5QLboAcGFcAE1tC8CrwDVkrHdEYJkLscrQ' }),
       'proof.root has to be a CID of version 1',
     ],
+    [
+      'a CID that is padded',
+      (document) => ({ ...document, root: `${document.root}=` }),
+      'proof.root has to be a CID of version 1',
+    ],
     ['too many runs', (document) => withRuns(document, (run) => Array(65).fill(run)), 'at most 64'],
     [
       'ranges over each other',
