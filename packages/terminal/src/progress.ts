@@ -1,5 +1,5 @@
 import { formatBytes, formatSeconds } from './sizes.ts'
-import { cut } from './text.ts'
+import { columnsOf, cut } from './text.ts'
 
 /** What can be shown while something long is under way. */
 export interface Progress {
@@ -81,7 +81,7 @@ export function progressOn(output: Output, options: { quiet?: boolean | undefine
     if (!phase) return
     drawnAt = now
     const line = lineOf(phase, done, pace.speed(done, now))
-    output.write(clearLine + cut(line, (output.columns ?? 80) - 1))
+    output.write(clearLine + cut(line, columnsOf(output) - 1))
   }
   const clear = () => {
     if (isShown && phase) output.write(clearLine)

@@ -1,5 +1,5 @@
 import { bold, hasColors } from './colors.ts'
-import { cut, padEnd, plain, widthOf } from './text.ts'
+import { columnsOf, cut, padEnd, plain, widthOf } from './text.ts'
 
 export interface Column {
   title: string
@@ -24,7 +24,7 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
   if (!output.isTTY) return cells.map((row) => row.join('\t'))
   const widths = columns.map(({ title }, at) => Math.max(widthOf(title), ...cells.map((row) => widthOf(row[at] ?? ''))))
   const total = widths.reduce((sum, width) => sum + width, 0) + gap.length * (columns.length - 1)
-  let excess = total - (output.columns ?? 80)
+  let excess = total - columnsOf(output)
   for (const [at, { flexible }] of columns.entries()) {
     if (!flexible || excess <= 0) continue
     const taken = Math.min(excess, widths[at]! - narrowest)

@@ -9,6 +9,11 @@ function cellsOf(grapheme: string): number {
   return wide.test(grapheme) ? 2 : 1
 }
 
+/** Width of a terminal; some do not know theirs and say 0. */
+export function columnsOf({ columns }: { columns?: number }): number {
+  return columns || 80
+}
+
 /** Cells a text takes in a terminal. */
 export function widthOf(text: string): number {
   let width = 0
