@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -101,4 +102,13 @@ test('ends soon when it is interrupted', async () => {
     },
   })
   expect({ code, stdout }).toEqual({ code: 130, stdout: '' })
+})
+
+test('reads a named pipe, and lets go of one that nobody writes to when it is interrupted', async () => {
+  execFileSync('mkfifo', [join(cwd, 'pipe')])
+  const waiting = await keepsake(['piece', 'pipe'], { cwd, during: (child) => setTimeout(() => child.kill('SIGINT'), 2000) })
+  expect(waiting).toEqual({ code: 130, stdout: '', stderr: '' })
+  const reading = piece(['pipe', '--json'])
+  await writeFile(join(cwd, 'pipe'), example)
+  expect(JSON.parse((await reading).stdout)).toEqual({ ...exampleCids, payloadBytes: 508, paddedBytes: 512 })
 })

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal } from 'node:stream'
 import { commPOfStream } from '@keepsake/commp/commp-of-stream.ts'
@@ -9,6 +8,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { Context } from '../context.ts'
 import { print, printJson } from '../context.ts'
 import { CommandError, describeFileError, UsageError } from '../failure.ts'
+import { readStream } from '../files/read-stream.ts'
 import { formatFields } from '../show-upload.ts'
 
 interface Options {
@@ -37,7 +37,7 @@ async function openInput(path: string, signal: AbortSignal): Promise<Input> {
     const info = await stat(path)
     if (info.isDirectory())
       throw new CommandError(`${path} is a directory; a piece is made of the bytes of one file. Pack it into a CAR first.`)
-    return { bytes: createReadStream(path, { highWaterMark: MiB, signal }), sizeBytes: info.isFile() ? info.size : undefined }
+    return { bytes: readStream(path, { isPipe: info.isFIFO(), signal }), sizeBytes: info.isFile() ? info.size : undefined }
   } catch (error) {
     throw describeFileError(error, path)
   }

@@ -1,4 +1,5 @@
-import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { addAbortSignal } from 'node:stream'
 import { checkOnChain, isNodeUrl } from '@keepsake/client/check-on-chain.ts'
 import type { Connection } from '@keepsake/client/connection.ts'
 import { normalEndpoint } from '@keepsake/client/connection.ts'
@@ -17,6 +18,7 @@ import { withConnection } from '../connect.ts'
 import type { Context } from '../context.ts'
 import { print, printJson } from '../context.ts'
 import { CommandError, describeFileError, IncompleteError, messageOf, UsageError } from '../failure.ts'
+import { readStream } from '../files/read-stream.ts'
 import type { ServerOptions } from '../settings.ts'
 
 interface Options extends ServerOptions {
@@ -44,7 +46,9 @@ async function readDocument(path: string, signal: AbortSignal): Promise<string> 
   if (path === '-' && process.stdin.isTTY)
     throw new UsageError('Standard input is a terminal. Pipe a proof in: keepsake verify - < proof.json')
   try {
-    return await textWithin(path === '-' ? process.stdin : createReadStream(path, { signal }), MAX_DOCUMENT_BYTES)
+    const source =
+      path === '-' ? addAbortSignal(signal, process.stdin) : readStream(path, { isPipe: (await stat(path)).isFIFO(), signal })
+    return await textWithin(source, MAX_DOCUMENT_BYTES)
   } catch (error) {
     throw describeFileError(error, path)
   }
