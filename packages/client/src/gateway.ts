@@ -47,9 +47,23 @@ export async function requestBlock(connection: Connection, cid: CID, { signal }:
     headers: { accept: 'application/vnd.ipld.raw' },
     signal,
   })
-  if (Number(response.headers.get('content-length') ?? 0) > maxBlockBytes) {
-    await response.body?.cancel()
-    throw new ClientError('UNEXPECTED_ANSWER', `The gateway answers more than ${maxBlockBytes} bytes for block ${cid}.`)
+  const chunks: Uint8Array[] = []
+  let receivedBytes = 0
+  for await (const chunk of response.body ?? []) {
+    receivedBytes += chunk.length
+    if (receivedBytes > maxBlockBytes)
+      throw new ClientError('UNEXPECTED_ANSWER', `The gateway answers more than ${maxBlockBytes} bytes for block ${cid}.`)
+    chunks.push(chunk)
   }
-  return new Uint8Array(await response.arrayBuffer())
+  return joined(chunks, receivedBytes)
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
 }
