@@ -1,4 +1,5 @@
 import { progressOn } from '@keepsake/terminal/progress.ts'
+import { plain } from '@keepsake/terminal/text.ts'
 import { CommanderError } from 'commander'
 import type { Context } from './context.ts'
 import { exitCodes, IncompleteError, messageOf, UsageError } from './failure.ts'
@@ -44,7 +45,7 @@ async function run(args: readonly string[]): Promise<number> {
     if (context.signal.aborted) return exitCodes.interrupted
     // Whoever reads the output has read enough.
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return exitCodes.ok
-    process.stderr.write(`keepsake: ${messageOf(error)}\n`)
+    process.stderr.write(`keepsake: ${messageOf(error).split('\n').map(plain).join('\n')}\n`)
     if (args.includes('--verbose') && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`)
     if (error instanceof IncompleteError) return exitCodes.incomplete
     return error instanceof UsageError ? exitCodes.usage : exitCodes.failed

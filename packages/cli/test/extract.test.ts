@@ -109,6 +109,25 @@ describe('out of an aggregate', () => {
   })
 })
 
+test('a pipe or a device in the place of a target is not replaced, even with --force', async () => {
+  execFileSync('mkfifo', [join(cwd, 'target')])
+  const { code, stderr } = await extract(['piece.car', String(sample.large.root), '-o', 'target', '--force'])
+  expect(code).toBe(1)
+  expect(stderr).toContain('target is a device or a pipe, which is not replaced; -o - writes to standard output.')
+  expect((await stat(join(cwd, 'target'))).isFIFO()).toBe(true)
+})
+
+test('a name in the content cannot move the cursor of whoever reads what went wrong', async () => {
+  const cid = sample.small.cid
+  const folder = await folderOf([
+    ['same\u001b[2J', cid],
+    ['same\u001b[2J', cid],
+  ])
+  await writeFile(join(cwd, 'escape.car'), carOf(folder.cid, [folder, sample.small]))
+  const { code, stderr } = await extract(['escape.car', String(folder.cid), '-o', 'never'])
+  expect({ code, stderr }).toEqual({ code: 1, stderr: 'keepsake: The content has two entries that would be same here.\n' })
+})
+
 describe('an index', () => {
   test('is kept where that is asked for, and found the next time: then the piece is read only where the item lies', async () => {
     await writeFile(join(cwd, 'indexed.car'), sample.car)

@@ -22,8 +22,11 @@ export interface Written {
 /** Refuses a target that would be overwritten, before anything is fetched for it. */
 export async function checkTarget({ target, force }: Pick<WriteOptions, 'target' | 'force'>): Promise<void> {
   if (!(await exists(dirname(target)))) throw new CommandError(`${dirname(target)}: there is no such directory.`)
-  if (!force && (await exists(target)))
-    throw new CommandError(`${target} exists already; give another name with -o, or replace it with --force.`)
+  if (!(await exists(target))) return
+  if (!force) throw new CommandError(`${target} exists already; give another name with -o, or replace it with --force.`)
+  const there = await lstat(target)
+  if (!there.isFile() && !there.isDirectory() && !there.isSymbolicLink())
+    throw new CommandError(`${target} is a device or a pipe, which is not replaced; -o - writes to standard output.`)
 }
 
 async function exists(path: string): Promise<boolean> {
