@@ -4,13 +4,16 @@ import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
+import { encodeIndex, indexEntries, indexRange } from '@keepsake/content/aggregate/segments/index-area.ts'
 import { pathToDag } from '@keepsake/content/aggregate/unixfs-2021/find-entry.ts'
 import { indexBuilder } from '@keepsake/content/car/build-index.ts'
 import { openCarFile } from '@keepsake/content/car/car-file.ts'
 import { readAtOf } from '@keepsake/content/car/read-at.ts'
 import { cidOf, DAG_CBOR, rawCid } from '@keepsake/content/hash/cid.ts'
+import { capacityBytes, heightFor } from '@keepsake/content/piece/piece.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sharedData } from '../../../test/setup/shared-data.ts'
+import { listSegments } from '../src/extract/segments.ts'
 import { batchCar, carOf, folderOf, packed, pattern, segmentsOf } from './setup/make-pieces.ts'
 import { keepsake } from './setup/processes.ts'
 
@@ -264,6 +267,33 @@ describe('out of data segments (FRC-0058)', () => {
     const { code, stderr } = await extract(['segments.data', 'Links/0/Hash', '-o', 'never'])
     expect(code).toBe(2)
     expect(stderr).toContain('it has no directory')
+  })
+
+  test('a damaged entry of the index is told where an item is not found, and no index is kept', async () => {
+    const piece = await segmentsOf([
+      carOf(sample.large.root, sample.large.blocks),
+      carOf(sample.folder.cid, [sample.folder, sample.small]),
+    ])
+    const { offset } = indexRange(heightFor(piece.length))
+    // Behind the first entry: the offset of the second.
+    piece[offset + 100]! ^= 1
+    await writeFile(join(cwd, 'damaged.data'), piece)
+    expect(await extract(['damaged.data', String(sample.large.root), '-o', 'undamaged'])).toMatchObject({ code: 0 })
+    const { code, stderr } = await extract(['damaged.data', String(sample.folder.cid), '-o', 'never', '--save-index'])
+    expect(code).toBe(1)
+    expect(stderr).toContain('No index is kept, since the file has 1 entry in its index that cannot be read.')
+    expect(stderr).toContain('is not in this file. The file has 1 entry in its index that cannot be read.')
+  })
+
+  test('an index that names one place over and over has it read once', async () => {
+    const car = carOf(sample.folder.cid, [sample.folder, sample.small])
+    const height = 15
+    const piece = new Uint8Array(capacityBytes(height))
+    piece.set(car)
+    const entry = { root: new Uint8Array(32), height: 14, offset: 0 }
+    piece.set(encodeIndex(Array(indexEntries(height)).fill(entry)), indexRange(height).offset)
+    const listed = await listSegments(readAtOf(piece), piece.length)
+    expect(listed).toEqual({ places: [{ offset: 0, length: capacityBytes(14) }], invalid: 0 })
   })
 
   const deal = sharedData('filecoin/datasegment/deal.data')

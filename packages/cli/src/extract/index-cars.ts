@@ -14,9 +14,9 @@ export async function indexCars(
   cars: readonly CarFile[],
   origin: number,
   { progress, signal }: Context,
-): Promise<{ bytes: Uint8Array; damage: string | undefined }> {
+): Promise<{ bytes: Uint8Array; cut: string | undefined }> {
   const builder = indexBuilder()
-  let damage: string | undefined
+  let cut: string | undefined
   let done = 0
   progress.begin(
     'Looking for blocks',
@@ -30,10 +30,10 @@ export async function indexCars(
       }
     } catch (error) {
       if (!isContentError(error, 'INVALID_CAR')) throw error
-      damage ??= error.message
+      cut ??= error.message
     }
     done += car.payloadBytes
   }
   progress.end()
-  return { bytes: builder.encode(), damage }
+  return { bytes: builder.encode(), cut }
 }

@@ -66,14 +66,14 @@ async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** Under another name first: an index that is there is whole. Of a file that could not be read to its end none is kept. */
+/** Under another name first: an index that is there is whole. Of a damaged file none is kept. */
 export async function saveIndex(
   path: string,
   bytes: Uint8Array,
   damage: string | undefined,
   { progress }: Context,
 ): Promise<void> {
-  if (damage !== undefined) return progress.note(`No index is kept, since the file could not be read to its end: ${damage}.`)
+  if (damage !== undefined) return progress.note(`No index is kept, since the file ${damage}.`)
   try {
     await writeFile(`${path}.part`, bytes)
     await rename(`${path}.part`, path)

@@ -29,7 +29,7 @@ export interface PieceFile extends AsyncDisposable {
   layout: 'car' | 'segments'
   /** Which index was believed; undefined where the file itself was looked through. */
   index: string | undefined
-  /** Why the file could not be read to its end; undefined where it could, or did not have to be. */
+  /** What is wrong with the file, as the rest of a sentence about it; undefined where nothing was found. */
   damage: string | undefined
 }
 
@@ -73,9 +73,10 @@ async function openContents(
   const about = { roots: car?.roots ?? [], layout: car ? 'car' : 'segments' } as const
   const known = await findIndex(path, { readAt, sizeBytes }, car?.indexOffset, options.index, context, stack)
   if (known) return { ...about, blocks: carBlocks(readAt, payload, known.index), index: known.name, damage: undefined }
-  const cars = car ? [car] : await openSegmentCars(readAt, segments ?? [])
+  const cars = car ? [car] : await openSegmentCars(readAt, segments?.places ?? [])
   const looked = options.saveIndex ? cars : withRoot(cars, wanted)
-  const { bytes, damage } = await indexCars(readAt, looked, payload.payloadOffset, context)
+  const { bytes, cut } = await indexCars(readAt, looked, payload.payloadOffset, context)
+  const damage = damageOf(cut, segments?.invalid ?? 0)
   if (options.saveIndex) await saveIndex(`${path}.carindex`, bytes, damage, context)
   const index = await openCarIndex(readAtOf(bytes), bytes.length)
   return { ...about, blocks: carBlocks(readAt, payload, index), index: undefined, damage }
@@ -85,4 +86,10 @@ async function openContents(
 function withRoot(cars: readonly CarFile[], wanted: CID | undefined): readonly CarFile[] {
   const named = cars.filter(({ roots }) => wanted && roots.some((root) => root.toV1().equals(wanted.toV1())))
   return named.length > 0 ? named : cars
+}
+
+function damageOf(cut: string | undefined, invalidEntries: number): string | undefined {
+  if (cut !== undefined) return `could not be read to its end: ${cut}`
+  if (invalidEntries === 0) return undefined
+  return `has ${invalidEntries} ${invalidEntries === 1 ? 'entry' : 'entries'} in its index that cannot be read`
 }

@@ -72,7 +72,7 @@ function notFound(pieces: readonly PieceFile[], cid: CID, wanted: CID | undefine
   const sentences = [isOne ? `${paths[0]}: Block ${cid} is not in this file.` : `Block ${cid} is in none of ${paths.join(', ')}.`]
   for (const { path, damage, index } of pieces) {
     const name = isOne ? 'The file' : path
-    if (damage !== undefined) sentences.push(`${name} could not be read to its end: ${damage}.`)
+    if (damage !== undefined) sentences.push(`${name} ${damage}.`)
     if (index !== undefined) sentences.push(`${name} was not looked through: ${index} was believed (--no-index does without it).`)
   }
   // What was asked for itself is in every part of it.

@@ -10,20 +10,28 @@ interface SegmentPlace {
   length: number
 }
 
+interface Segments {
+  places: SegmentPlace[]
+  /** How many entries of the index are damaged, or say what cannot be. */
+  invalid: number
+}
+
 /**
  * The segments of an aggregate, by the index at the end of its file. Undefined for a file that is none: of another length than a piece has room
  * for, or without a single entry.
  */
-export async function listSegments(readAt: ReadAt, sizeBytes: number): Promise<SegmentPlace[] | undefined> {
+export async function listSegments(readAt: ReadAt, sizeBytes: number): Promise<Segments | undefined> {
   const height = heightFor(sizeBytes)
   if (height < MIN_AGGREGATE_HEIGHT || capacityBytes(height) !== sizeBytes) return undefined
   const { offset, length } = indexRange(height)
   const data = await readAt(offset, length)
   // A CAR filled up with zeros, of whatever size.
   if (data.every((byte) => byte === 0)) return undefined
-  const { entries } = parseIndex(data, height)
+  const { entries, invalid } = parseIndex(data, height)
   if (entries.length === 0) return undefined
-  return entries.map((entry) => ({ offset: dataOffset(entry.offset), length: capacityBytes(entry.height) }))
+  const places = entries.map((entry) => ({ offset: dataOffset(entry.offset), length: capacityBytes(entry.height) }))
+  // An index that names one place over and over is made to have it read as often.
+  return { places: [...new Map(places.map((place) => [`${place.offset} ${place.length}`, place])).values()], invalid }
 }
 
 /** The CARs among segments, each where it lies in the file. What is no CAR is passed over: a segment may be anything. */
