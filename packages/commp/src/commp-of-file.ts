@@ -5,6 +5,7 @@ import { refuseOtherLevel } from '@keepsake/content/piece/commp.ts'
 import { batchTree, type PieceAndLevel } from './batch-tree.ts'
 import { BATCHES_WITHOUT_THREADS } from './batches.ts'
 import { type CommPOptions, commPOfStream } from './commp-of-stream.ts'
+import { fileChanged } from './file-changed.ts'
 import { BATCH_DATA_BYTES } from './slab-messages.ts'
 import { type SlabThreads, startSlabThreads } from './slab-threads.ts'
 
@@ -19,7 +20,8 @@ const BATCHES_A_THREAD = 2
  *
  * `threads`: one more than there are processors when left out, at most 16.
  *
- * Rejects with the reason of `signal`, with what the file system says, and with an `Error` where the file changes its size meanwhile.
+ * Rejects with the reason of `signal`, with what the file system says, and with `FILE_CHANGED` where the file changes its size
+ * meanwhile.
  */
 export async function commPOfFile(path: string, options: CommPOptions = {}): Promise<PieceAndLevel> {
   const { signal, keepLevel } = options
@@ -30,8 +32,7 @@ export async function commPOfFile(path: string, options: CommPOptions = {}): Pro
   // Threads take longer to start than so little takes to hash.
   const isSmall = size <= BATCHES_WITHOUT_THREADS * BATCH_DATA_BYTES
   const found = isSmall ? await commPOfStream(createReadStream(path, { signal }), options) : await onThreads(file, size, options)
-  if (found.piece.payloadBytes !== size || (await file.stat()).size !== size)
-    throw new Error(`${path} changed while it was being read.`)
+  if (found.piece.payloadBytes !== size || (await file.stat()).size !== size) throw fileChanged()
   return found
 }
 

@@ -1,6 +1,7 @@
 // A thread that hashes slabs. It does nothing but what it is told, so that bytes of a piece are hashed where no request waits.
 import { readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
+import { fileChanged } from './file-changed.ts'
 import { batchHasher } from './hash-batch.ts'
 import { fastestPairs } from './native-pairs.ts'
 import { BATCH_BUFFER_BYTES, type BatchAnswer, type BatchMessage, type FileBatch, type SlabThreadData } from './slab-messages.ts'
@@ -14,7 +15,7 @@ function readBatch({ file, at, dataBytes }: FileBatch): Uint8Array {
   own ??= new Uint8Array(BATCH_BUFFER_BYTES)
   for (let done = 0; done < dataBytes; ) {
     const read = readSync(file, own, done, dataBytes - done, at + done)
-    if (read === 0) throw new Error('The file was cut short while it was being read.')
+    if (read === 0) throw fileChanged()
     done += read
   }
   return own

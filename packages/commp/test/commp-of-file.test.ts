@@ -6,6 +6,7 @@ import { hashPairsPortable } from '@keepsake/content/piece/portable-pairs.ts'
 import { SLAB_DATA_BYTES } from '@keepsake/content/piece/slab.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commPOfFile } from '../src/commp-of-file.ts'
+import { FILE_CHANGED } from '../src/file-changed.ts'
 import { BATCH_DATA_BYTES } from '../src/slab-messages.ts'
 
 const everything = new Uint8Array(9 * BATCH_DATA_BYTES).map((_, at) => Math.imul(at, 2_654_435_761) >>> 24)
@@ -69,9 +70,11 @@ describe('the piece of a file', () => {
         done = true
       }
     }
-    await expect(commPOfFile(path, { threads: 1, onProgress: cut(10) })).rejects.toThrow(/cut short|changed/)
+    await expect(commPOfFile(path, { threads: 1, onProgress: cut(10) })).rejects.toMatchObject({ code: FILE_CHANGED })
     await writeFile(path, everything)
-    await expect(commPOfFile(path, { threads: 1, onProgress: cut(everything.length + 1) })).rejects.toThrow('changed')
+    await expect(commPOfFile(path, { threads: 1, onProgress: cut(everything.length + 1) })).rejects.toMatchObject({
+      code: FILE_CHANGED,
+    })
   })
 
   test('fails as the file system does', async () => {

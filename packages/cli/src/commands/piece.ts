@@ -1,6 +1,9 @@
+import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal } from 'node:stream'
+import { commPOfFile } from '@keepsake/commp/commp-of-file.ts'
 import { commPOfStream } from '@keepsake/commp/commp-of-stream.ts'
+import { FILE_CHANGED } from '@keepsake/commp/file-changed.ts'
 import { heightFor, type Piece, paddedBytes, padPieceTo } from '@keepsake/content/piece/piece.ts'
 import { pieceCidV1, pieceCidV2 } from '@keepsake/content/piece/piece-cid.ts'
 import { formatBytes } from '@keepsake/terminal/sizes.ts'
@@ -21,37 +24,27 @@ const MiB = 1024 * 1024
 /** Fewer than this Filecoin's own tools refuse; a deal is not made for them. (FRC-0069 gives them a piece CID all the same.) */
 const minDealBytes = 65
 
-interface Input {
-  bytes: AsyncIterable<Uint8Array>
-  /** Known of regular files. */
-  sizeBytes: number | undefined
-}
-
-async function openInput(path: string, signal: AbortSignal): Promise<Input> {
-  if (path === '-') {
-    if (process.stdin.isTTY)
-      throw new UsageError('Standard input is a terminal. Name a file, or pipe one in: keepsake piece - < FILE')
-    return { bytes: addAbortSignal(signal, process.stdin), sizeBytes: undefined }
-  }
-  try {
-    const info = await stat(path)
-    if (info.isDirectory())
-      throw new CommandError(`${path} is a directory; a piece is made of the bytes of one file. Pack it into a CAR first.`)
-    return { bytes: readStream(path, { isPipe: info.isFIFO(), signal }), sizeBytes: info.isFile() ? info.size : undefined }
-  } catch (error) {
-    throw describeFileError(error, path)
-  }
+/** Of standard input, of a pipe and the like, whose size nobody knows. */
+function openStream(path: string, info: Stats | undefined, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  if (info) return readStream(path, { isPipe: info.isFIFO(), signal })
+  if (process.stdin.isTTY)
+    throw new UsageError('Standard input is a terminal. Name a file, or pipe one in: keepsake piece - < FILE')
+  return addAbortSignal(signal, process.stdin)
 }
 
 async function pieceOf(path: string, { signal, progress }: Context): Promise<Piece> {
-  const { bytes, sizeBytes } = await openInput(path, signal)
-  progress.begin('Computing', sizeBytes)
   try {
-    const { piece } = await commPOfStream(bytes, { signal, onProgress: (done) => progress.update(done) })
-    if (sizeBytes !== undefined && piece.payloadBytes !== sizeBytes)
-      throw new CommandError(`${path} changed while it was being read: ${piece.payloadBytes} bytes came of ${sizeBytes}.`)
+    const info = path === '-' ? undefined : await stat(path)
+    if (info?.isDirectory())
+      throw new CommandError(`${path} is a directory; a piece is made of the bytes of one file. Pack it into a CAR first.`)
+    const options = { signal, onProgress: (bytes: number) => progress.update(bytes) }
+    const isFile = info?.isFile() ?? false
+    progress.begin('Computing', isFile ? info?.size : undefined)
+    const { piece } = isFile ? await commPOfFile(path, options) : await commPOfStream(openStream(path, info, signal), options)
     return piece
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === FILE_CHANGED)
+      throw new CommandError(`${path} changed while it was being read.`, { cause: error })
     throw describeFileError(error, path)
   } finally {
     progress.end()
