@@ -21,7 +21,7 @@ export function parseRanges(header: string | undefined, sizeBytes: number): Byte
   const ranges: ByteRange[] = []
   let total = 0
   for (const spec of specs) {
-    const [, from, to] = /^\s*(\d{0,16})-(\d{0,16})\s*$/.exec(spec) ?? []
+    const [, from, to] = /^\s*(\d*)-(\d*)\s*$/.exec(spec) ?? []
     if (from === undefined || to === undefined || from + to === '') return undefined
     const range = rangeOf(from, to, sizeBytes)
     if (range === 'invalid') return undefined
@@ -31,6 +31,7 @@ export function parseRanges(header: string | undefined, sizeBytes: number): Byte
   return total > sizeBytes ? undefined : ranges
 }
 
+/** Numbers that are too long to be held exactly lie behind the end of anything, and stay there. */
 function rangeOf(from: string, to: string, sizeBytes: number): ByteRange | 'invalid' | undefined {
   if (from === '') {
     const length = Math.min(Number(to), sizeBytes)
