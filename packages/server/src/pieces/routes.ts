@@ -98,6 +98,8 @@ async function sendPiece(request: FastifyRequest, reply: FastifyReply, file: Pie
     const answer = { status, headers: { ...everyAnswer, ...headers }, body }
     await send(response, request.method, answer, (error) => request.log.error({ err: error }, 'a piece was cut short'))
   } catch (thrown) {
+    // Whoever left is told nothing, and did nothing wrong.
+    if (leaving.signal.aborted) return
     const error = asKeepsakeError(thrown)
     request.log.error({ err: thrown }, 'a piece could not be sent')
     const told = Buffer.from(JSON.stringify(failure(error)))
