@@ -3,15 +3,28 @@ import Type from 'typebox'
 /** Where the schema of the documents of version 1 is published, below `/api`. It stays there. */
 export const proofSchemaPath = '/schemas/proof-1.json'
 
-const bytes = (description: string) => Type.String({ contentEncoding: 'base64', description })
-const size = (description: string) => Type.Integer({ minimum: 0, description })
+/** Base64 is written in one way only, so that no change of a letter goes unseen. */
+const base64 = {
+  /** 0 to 126 bytes. */
+  some: '^(?:[A-Za-z0-9+/]{4}){0,42}(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?$',
+  /** 32 bytes. */
+  node: '^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$',
+}
+const bytes = (description: string, pattern = base64.node) => Type.String({ contentEncoding: 'base64', pattern, description })
+const size = (description: string) => Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description })
+const cid = (description: string, pattern = '^b[a-z2-7]{5,512}$') => Type.String({ pattern, description })
+const pieceCidV2 = (description: string) => cid(description, '^bafkzcib[a-z2-7]{56,69}$')
 const ranges = (description: string) =>
-  Type.Array(Type.Array(Type.Integer({ minimum: 0 }), { minItems: 2, maxItems: 2 }), { description, minItems: 1, maxItems: 256 })
+  Type.Array(Type.Array(Type.Integer({ minimum: 0, maximum: 1024 }), { minItems: 2, maxItems: 2 }), {
+    description,
+    minItems: 1,
+    maxItems: 256,
+  })
 const strict = { additionalProperties: false }
 
 const besides = {
-  before: bytes('What stands in front of the bytes in the first 127 bytes of the piece that they touch.'),
-  after: bytes('What stands behind them in the last 127 bytes that they touch.'),
+  before: bytes('What stands in front of the bytes in the first 127 bytes of the piece that they touch.', base64.some),
+  after: bytes('What stands behind them in the last 127 bytes that they touch.', base64.some),
   path: Type.Array(bytes('A node, 32 bytes.'), {
     maxItems: 94,
     description:
@@ -51,11 +64,12 @@ const Run = Type.Object(
 const UnixfsPlace = Type.Object(
   {
     layout: Type.Literal('unixfs-2021'),
-    root: Type.String({
-      description: 'CID of the directory of all that is in the piece: the root of the CAR that the piece is.',
+    root: cid('CID of the directory of all that is in the piece: the root of the CAR that the piece is.'),
+    path: Type.String({ pattern: '^[a-z0-9./]{1,2000}$', description: 'Names that lead from there to the content.' }),
+    selector: Type.String({
+      pattern: '^Links/[0-9]{1,9}/Hash/Links/[0-9]{1,9}/Hash/Links/[0-9]{1,9}/Hash$',
+      description: 'Links that lead there, as `datamodelSelector` of a deal has them.',
     }),
-    path: Type.String({ description: 'Names that lead from there to the content.' }),
-    selector: Type.String({ description: 'Links that lead there, as `datamodelSelector` of a deal has them.' }),
     header: BytesInPiece,
   },
   { ...strict, title: 'UnixfsPlace', description: '`header` shows that the piece begins as a CAR with this root does.' },
@@ -66,7 +80,7 @@ const SegmentPlace = Type.Object(
     layout: Type.Literal('segments'),
     segment: Type.Object(
       {
-        cid: Type.String({ description: "Piece CID (version 2) of the content's own CAR." }),
+        cid: pieceCidV2("Piece CID (version 2) of the content's own CAR."),
         paddedOffset: size('Where it begins in the padded form of the piece.'),
       },
       strict,
@@ -86,8 +100,8 @@ const Place = Type.Object(
   {
     piece: Type.Object(
       {
-        cid: Type.String({ description: 'Piece CID of version 2: commitment, size and length of the data.' }),
-        cidV1: Type.String({ description: 'The same commitment as deals name it.' }),
+        cid: pieceCidV2('Piece CID of version 2: commitment, size and length of the data.'),
+        cidV1: cid('The same commitment as deals name it.', '^baga6ea4sea[a-z2-7]{53}$'),
         paddedBytes: size('The piece size in deals.'),
       },
       strict,
@@ -121,7 +135,7 @@ export const Proof = Type.Object(
   {
     format: Type.Literal('keepsake-proof'),
     version: Type.Literal(1, { description: 'Goes up when what a document means changes.' }),
-    root: Type.String({ description: 'The content, CIDv1.' }),
+    root: cid('The content, CIDv1.'),
     dag: Type.Object(
       { blocks: size('Blocks, each counted once.'), bytes: size('Bytes of them, each counted once.') },
       { ...strict, description: 'What the whole DAG has. A verifier checks it where all blocks are proven.' },
@@ -131,7 +145,7 @@ export const Proof = Type.Object(
         Type.Null(),
         Type.Object(
           {
-            cid: Type.String({ description: 'CAR CID.' }),
+            cid: cid('CAR CID.'),
             offset: size('Where the section begins.'),
             length: size('Of the section.'),
           },
@@ -140,7 +154,7 @@ export const Proof = Type.Object(
       ],
       { description: "Where the root's block lies in a CAR of this server. A hint: only who has all of that CAR can check it." },
     ),
-    places: Type.Array(Place, { maxItems: 64 }),
+    places: Type.Array(Place, { minItems: 1, maxItems: 64 }),
     checksum: bytes(
       'sha2-256 of the document without this key, as JSON without white space, keys in the order of this schema. It finds damage; it does not make lies true.',
     ),

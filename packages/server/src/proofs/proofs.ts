@@ -11,6 +11,7 @@ import type { ProofDocument, ShardPlace } from '@keepsake/content/proof/document
 import type { PlaceToProve } from '@keepsake/content/proof/make-proof.ts'
 import { makeProof } from '@keepsake/content/proof/make-proof.ts'
 import { CID } from 'multiformats/cid'
+import { identity } from 'multiformats/hashes/identity'
 import { maxPrefixBytes, prefixLength } from '../aggregates/section-start.ts'
 import type { BlobStore } from '../blobs/blobs.ts'
 import type { Blocks } from '../blocks/blocks.ts'
@@ -91,7 +92,7 @@ export function openProofs({ config, database, blobs, blocks }: ProofComponents)
       const cid = root.toV1()
       const rows = await listPlaces(database, cid.bytes)
       const [first] = rows
-      if (!first) throw await noProof({ config, database }, cid)
+      if (!first) throw await noProof({ config, database, blocks }, cid)
       try {
         const places: PlaceToProve[] = []
         for (const row of rows) places.push(await placeOf(cid, row))
@@ -146,14 +147,26 @@ const states: Record<string, string> = {
   failed: 'the aggregate it is in could not be built yet and will be tried again',
 }
 
-async function noProof({ config, database }: Pick<ProofComponents, 'config' | 'database'>, cid: CID): Promise<KeepsakeError> {
+async function noProof(
+  { config, database, blocks }: Pick<ProofComponents, 'config' | 'database' | 'blocks'>,
+  cid: CID,
+): Promise<KeepsakeError> {
   const standing = await findStanding(database, cid.bytes)
   const say = (reason: string) => new KeepsakeError('NOT_FOUND', `There is no proof of ${cid} yet: ${reason}.`)
-  if (!standing) return new KeepsakeError('NOT_FOUND', `${cid} is not stored here.`)
+  if (!standing) return new KeepsakeError('NOT_FOUND', await whyNotStored(blocks, cid))
   if (!standing.completeAt) return say('not all of its blocks are here')
   if (standing.aggregateState) return say(states[standing.aggregateState] ?? 'it is being packed')
   if (standing.obstacle) return say(`it could not be packed: ${standing.obstacle.replace(/\.$/, '')}`)
   if (config.AGGREGATE_PROFILE === 'off') return say('this server does not pack contents for Filecoin')
   if (standing.packing === 'aside') return say('nobody keeps it here any more')
   return say('it waits to be packed with others')
+}
+
+/** Of a CID that nobody stored: a proof is about what somebody did. */
+async function whyNotStored(blocks: Blocks, cid: CID): Promise<string> {
+  if (cid.multihash.code === identity.code) return `${cid} holds its bytes itself, so there is nothing to prove.`
+  const [isHere] = await blocks.has([cid])
+  return isHere
+    ? `${cid} is stored here as a part of something else only. Ask for the proof of what was uploaded: that shows where this part lies, too.`
+    : `${cid} is not stored here.`
 }
