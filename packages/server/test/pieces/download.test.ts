@@ -186,6 +186,12 @@ describe('pieces that are given by signed links only', () => {
         link.signature[0] === 'A' ? 'signature=B' : 'signature=A',
       ),
       pathOf({ ...link, signature: '' }),
+      // Other spellings of the same bytes and the same number.
+      pathOf({ ...link, signature: `${link.signature}=` }),
+      pathOf({ ...link, signature: ` ${link.signature}` }),
+      pathOf({ ...link, signature: link.signature.slice(0, -1) + String.fromCharCode(link.signature.charCodeAt(42) + 1) }),
+      pathOf(link).replace('expires=', 'expires=0'),
+      `${pathOf(link)}&signature=${link.signature}`,
       pathOf(other),
       pathOf(elsewhere),
     ]) {
