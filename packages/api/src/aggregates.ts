@@ -19,7 +19,11 @@ export const Aggregate = Type.Object(
     state: AggregateState,
     items: Type.Integer(),
     sizeBytes: Type.Integer({ description: 'Of what was built; while it collects, what it will have at most.' }),
-    fill: nullable(Type.Number({ description: 'While it collects: how much of the target it has, 0 to 1.' })),
+    fill: nullable(
+      Type.Number({
+        description: 'How much of the target it has, 1 being all of what is the target now; null where nothing is packed.',
+      }),
+    ),
     progress: nullable(
       Type.Number({ description: 'While it is built or validated and that takes some seconds: how much of it is done, 0 to 1.' }),
     ),
@@ -60,6 +64,7 @@ export const Aggregates = Type.Object(
       contents: Type.Integer({ description: 'Complete, and not in an aggregate yet: they settle.' }),
       bytes: Type.Integer(),
       oldestAt: nullable(instant),
+      settlesAt: nullable(Type.String({ format: 'date-time', description: 'When the oldest of them has settled.' })),
       obstacleCount: Type.Integer(),
       obstacles: Type.Array(
         Type.Object({ cid: Type.String(), reason: Type.String(), attempts: Type.Integer(), since: instant, retryAt: instant }),
@@ -76,5 +81,6 @@ export type Aggregates = Type.Static<typeof Aggregates>
 export const AggregatesQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
   before: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
+  state: Type.Optional(AggregateState),
 })
 export type AggregatesQuery = Type.Static<typeof AggregatesQuery>

@@ -24,7 +24,7 @@ const tags = ['admin']
 const failures = { '4xx': Failure }
 const maxObstacles = 20
 
-const text = (instant: Date | null) => instant?.toISOString()
+const text = (instant: Date | null) => instant?.toISOString() ?? null
 
 function toAggregate(summary: AggregateSummary): Aggregate {
   const { oldestAt, closesAt, closedAt, builtAt, validatedAt, retryAt, createdAt } = summary
@@ -45,14 +45,14 @@ export function aggregateAdminRoutes(components: Components) {
       schema: {
         tags,
         operationId: 'listAggregates',
-        summary: 'Aggregates, the newest first, and what waits and why',
+        summary: 'Aggregates, the newest first, all or those in one state, and what waits and why',
         querystring: AggregatesQuery,
         response: { 200: success(Aggregates), ...failures },
       },
       handler: async (request) => {
-        const { limit = 50, before } = request.query as AggregatesQuery
+        const { limit = 50, before, state } = request.query as AggregatesQuery
         const [found, waiting, states] = await Promise.all([
-          listAggregates(parts, { before, limit: limit + 1 }),
+          listAggregates(parts, { state, before, limit: limit + 1 }),
           readWaiting(parts, maxObstacles),
           countByState(components.database),
         ])
@@ -71,6 +71,7 @@ export function aggregateAdminRoutes(components: Components) {
             waiting: {
               ...waiting,
               oldestAt: text(waiting.oldestAt),
+              settlesAt: text(waiting.settlesAt),
               obstacles: waiting.obstacles.map(({ since, retryAt, ...rest }) => ({
                 ...rest,
                 since: since.toISOString(),

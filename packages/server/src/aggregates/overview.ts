@@ -16,7 +16,7 @@ export interface AggregateSummary {
   items: number
   /** Of what was built; while it collects, what it will have at most. */
   sizeBytes: number
-  /** Of the target, while it collects. */
+  /** Of what is the target now. */
   fill: number | null
   pieceCid: string | null
   pieceCidV2: string | null
@@ -81,7 +81,7 @@ function summaryOf(row: Row, rules: PackingRules | undefined): AggregateSummary 
     ...rest,
     retryAt: row.state === 'failed' ? row.retryAt : null,
     sizeBytes: sizeBytes ?? plannedBytes,
-    fill: isCollecting && rules ? plannedBytes / rules.targetBytes : null,
+    fill: rules ? (sizeBytes ?? plannedBytes) / rules.targetBytes : null,
     progress: doneBytes === null ? null : Math.min(1, doneBytes / Math.max(1, sizeBytes ?? plannedBytes)),
     pieceCid: piece && pieceCidV1(piece).toString(),
     pieceCidV2: piece && pieceCidV2(piece).toString(),

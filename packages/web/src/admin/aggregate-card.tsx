@@ -11,7 +11,7 @@ interface Props {
 
 /** One aggregate: what it is, how far it is, and why it is not further. */
 export function AggregateCard({ aggregate, busy, retry }: Props) {
-  const { id, state, items, sizeBytes, layout, pieceCid, root, reason, progress } = aggregate
+  const { id, state, items, sizeBytes, fill, progress, layout, pieceCid, root, reason, attempts } = aggregate
   return (
     <li className={`aggregate aggregate-${state}`}>
       <div className="aggregate-head">
@@ -19,17 +19,23 @@ export function AggregateCard({ aggregate, busy, retry }: Props) {
         <span className="aggregate-state">{standingOf(aggregate)}</span>
         <span>
           {formatCount(items)} {items === 1 ? 'item' : 'items'}, {formatBytes(sizeBytes)}
+          {fill !== null && `, ${percent(fill)} full`}
         </span>
         {layout === 'segments' && <span>segments</span>}
         <Age aggregate={aggregate} />
         {state === 'failed' && (
-          <Button size="small" busy={busy} aria-label={`Build ${id} again now`} onClick={() => retry(id)}>
+          <Button size="small" busy={busy} aria-label={`Build again now: No. ${id}`} onClick={() => retry(id)}>
             Build again now
           </Button>
         )}
       </div>
       {progress !== null && <progress aria-label={`${state} ${id}`} value={progress} />}
-      {state === 'failed' && <p className="aggregate-reason">{reason}</p>}
+      {state === 'failed' && (
+        <p className="aggregate-reason">
+          {reason}
+          {attempts > 1 && ` It has failed ${formatCount(attempts)} times.`}
+        </p>
+      )}
       {pieceCid && (
         <dl className="aggregate-names">
           <dt>Piece</dt>
@@ -52,17 +58,16 @@ export function AggregateCard({ aggregate, busy, retry }: Props) {
   )
 }
 
-function standingOf({ state, fill, progress }: Aggregate): string {
-  if (state === 'collecting' && fill !== null) return `collecting, ${percent(fill)} full`
-  return progress === null ? state : `${state}, ${percent(progress)}`
+/** How far it is rounded down: 100 % is when it is done. */
+function standingOf({ state, progress }: Aggregate): string {
+  return progress === null ? state : `${state}, ${Math.floor(progress * 100)} %`
 }
 
-/** Rounded down: 100 % is when it is done. */
 function percent(share: number): string {
-  return `${Math.floor(share * 100)} %`
+  return share > 0 && share < 0.01 ? 'less than 1 %' : `${Math.round(share * 100)} %`
 }
 
-function Age({ aggregate: { state, builtAt, oldestAt, retryAt } }: { aggregate: Aggregate }) {
+function Age({ aggregate: { state, builtAt, oldestAt, retryAt, closesAt } }: { aggregate: Aggregate }) {
   if (state === 'failed' && retryAt)
     return (
       <span className="field-hint">
@@ -79,6 +84,11 @@ function Age({ aggregate: { state, builtAt, oldestAt, retryAt } }: { aggregate: 
   return (
     <span className="field-hint">
       its oldest item came <When instant={oldestAt} />
+      {closesAt && (
+        <>
+          ; closed <When instant={closesAt} /> at the latest
+        </>
+      )}
     </span>
   )
 }

@@ -1,5 +1,5 @@
 import type { Aggregate, Aggregates } from '@keepsake/api/aggregates.ts'
-import { useCallback } from 'react'
+import { useCallback, useState } from 'react'
 import { Link } from 'wouter'
 import { call } from '../api/call.ts'
 import { useResource } from '../api/use-resource.ts'
@@ -8,6 +8,7 @@ import { RequireSession } from '../session/require-session.tsx'
 import { useMe } from '../session/session.tsx'
 import { NotFound } from '../site/not-found.tsx'
 import { paths } from '../site/paths.ts'
+import { Button } from '../ui/button.tsx'
 import { Empty } from '../ui/empty.tsx'
 import { formatBytes, formatCount } from '../ui/format.ts'
 import { FailureNotice } from '../ui/notice.tsx'
@@ -15,11 +16,14 @@ import { Page } from '../ui/page.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { useAction } from '../ui/use-action.ts'
 import { AggregateCard } from './aggregate-card.tsx'
+import { AggregateFilter, type ChosenState } from './aggregate-filter.tsx'
+import { AggregatesWaiting } from './aggregates-waiting.tsx'
 import { FillPlot } from './fill-plot.tsx'
 import './aggregates.css'
 
 /** What collects is full in half a minute on a server that is tried out. */
 const lookAgainMs = 5_000
+const pageLength = 60
 
 export default function AggregatesPage() {
   return (
@@ -31,9 +35,21 @@ export default function AggregatesPage() {
 
 function Overview() {
   const isAdmin = useMe().isAdmin
+  const [state, setState] = useState<ChosenState>()
+  // The pages before this one, so that one can go back.
+  const [trail, setTrail] = useState<(number | undefined)[]>([undefined])
+  const before = trail.at(-1)
   const found = useResource(
-    useCallback((signal) => call<Aggregates>('GET', '/account/admin/aggregates?limit=60', { signal }), []),
+    useCallback(
+      (signal) => call<Aggregates>('GET', `/account/admin/aggregates?${queryOf(state, before)}`, { signal }),
+      [state, before],
+    ),
   )
+  const choose = (chosen: ChosenState) => {
+    setState(chosen)
+    setTrail([undefined])
+  }
+  const next = found.value?.next ?? undefined
   useInterval(found.reload, isAdmin ? lookAgainMs : undefined)
   const retrying = useAction(async (id: number) => {
     await call('POST', `/account/admin/aggregates/${id}/retry`)
@@ -53,35 +69,51 @@ function Overview() {
       {found.status === 'loading' && <Skeleton lines={6} />}
       {found.status === 'failed' && <FailureNotice error={found.error} retry={found.reload} />}
       {retrying.error !== undefined && <FailureNotice error={retrying.error} />}
-      {found.value && <Found found={found.value} busy={retrying.busy} retry={(id) => void retrying.run(id)} />}
+      {found.value && (
+        <Found found={found.value} state={state} choose={choose} busy={retrying.busy} retry={(id) => void retrying.run(id)} />
+      )}
+      <div className="button-row">
+        {trail.length > 1 && <Button onClick={() => setTrail(trail.slice(0, -1))}>Newer</Button>}
+        {next !== undefined && <Button onClick={() => setTrail([...trail, next])}>Older</Button>}
+      </div>
     </Page>
+  )
+}
+
+function queryOf(state: ChosenState, before: number | undefined): URLSearchParams {
+  const given = { limit: pageLength, state, before }
+  return new URLSearchParams(
+    Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   )
 }
 
 interface FoundProps {
   found: Aggregates
+  state: ChosenState
+  choose: (state: ChosenState) => void
   busy: boolean
   retry: (id: number) => void
 }
 
-function Found({ found, busy, retry }: FoundProps) {
+function Found({ found, state, choose, busy, retry }: FoundProps) {
   const { aggregates, rules } = found
   return (
     <>
       <Rules rules={rules} />
-      <Waiting waiting={found.waiting} />
-      {aggregates.length === 0 ? (
+      <AggregatesWaiting waiting={found.waiting} />
+      {aggregates.length === 0 && state === undefined ? (
         <Empty title="No aggregates yet">They are made by themselves when uploads are complete.</Empty>
       ) : (
         <section className="admin-section" aria-labelledby="aggregates">
           <h2 id="aggregates">{summaryOf(found)}</h2>
-          {rules && <FillPlot aggregates={aggregates} targetBytes={rules.targetBytes} />}
+          {aggregates.length > 0 && rules && <FillPlot aggregates={aggregates} targetBytes={rules.targetBytes} />}
+          <AggregateFilter states={found.states} chosen={state} onChange={choose} />
+          {aggregates.length === 0 && <p>There is none.</p>}
           <ul className="aggregate-list">
             {aggregates.map((aggregate: Aggregate) => (
               <AggregateCard key={aggregate.id} aggregate={aggregate} busy={busy} retry={retry} />
             ))}
           </ul>
-          {found.next !== null && <p className="field-hint">The newest are shown; `npx keepsake aggregates list` shows all.</p>}
         </section>
       )}
     </>
@@ -89,13 +121,16 @@ function Found({ found, busy, retry }: FoundProps) {
 }
 
 function summaryOf({ states }: Aggregates): string {
+  const failed = states.find(({ state }) => state === 'failed')
+  const trouble = failed ? `; ${formatCount(failed.aggregates)} failed` : ''
   const built = states.find(({ state }) => state === 'built')
-  if (!built) return 'None is built yet'
-  return `${formatCount(built.aggregates)} built, with ${formatCount(built.items)} items and ${formatBytes(built.bytes)}`
+  if (!built) return `None is built yet${trouble}`
+  const items = `${formatCount(built.items)} ${built.items === 1 ? 'item' : 'items'}`
+  return `${formatCount(built.aggregates)} built, with ${items} and ${formatBytes(built.bytes)}${trouble}`
 }
 
 function seconds(count: number): string {
-  if (count < 120) return `${count} seconds`
+  if (count < 120) return count === 1 ? 'a second' : `${count} seconds`
   return count < 7200 ? `${Math.round(count / 60)} minutes` : `${Math.round(count / 3600)} hours`
 }
 
@@ -108,34 +143,5 @@ function Rules({ rules }: Pick<Aggregates, 'rules'>) {
       {minBytes > 0 ? `at least ${formatBytes(minBytes)} and` : ''} close to {formatBytes(targetBytes)}, or when its oldest item
       has waited {seconds(forceSeconds)}.
     </p>
-  )
-}
-
-function Waiting({ waiting }: Pick<Aggregates, 'waiting'>) {
-  const { contents, bytes, obstacles, obstacleCount } = waiting
-  return (
-    <section className="admin-section" aria-labelledby="waiting">
-      <h2 id="waiting">Waiting</h2>
-      <p>
-        {contents === 0
-          ? 'No upload waits for its place.'
-          : `${formatCount(contents)} uploads settle before they get their place: ${formatBytes(bytes)}.`}
-      </p>
-      {obstacleCount > 0 && (
-        <>
-          <p>{formatCount(obstacleCount)} cannot be packed for now; storing them again mends them.</p>
-          <ul className="plain-list">
-            {obstacles.map(({ cid, reason }) => (
-              <li key={cid}>
-                <div>
-                  <code>{cid}</code>
-                  <p>{reason}</p>
-                </div>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-    </section>
   )
 }
