@@ -112,6 +112,13 @@ describe('out of an aggregate', () => {
   })
 })
 
+test('a target without a name is refused, and the directory it would be is left alone even with --force', async () => {
+  const before = await readdir(cwd)
+  const { code, stderr } = await extract(['piece.car', String(sample.small.cid), '-o', '', '--force'])
+  expect({ code, stderr }).toEqual({ code: 2, stderr: 'keepsake: -o: expected a path, or - for standard output.\n' })
+  expect(await readdir(cwd)).toEqual(before)
+})
+
 test('a pipe or a device in the place of a target is not replaced, even with --force', async () => {
   execFileSync('mkfifo', [join(cwd, 'target')])
   const { code, stderr } = await extract(['piece.car', String(sample.large.root), '-o', 'target', '--force'])

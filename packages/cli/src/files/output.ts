@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { UnpackedEntry } from '@keepsake/client/unpack-dag.ts'
 import type { ContentPath } from '../cid-argument.ts'
-import { CommandError } from '../failure.ts'
+import { CommandError, UsageError } from '../failure.ts'
 
 /** Where to write: what was said, inside it when it is a directory, else the last name of the path, else the CID. */
 export async function targetOf(
@@ -11,6 +11,8 @@ export async function targetOf(
 ): Promise<string> {
   const name = `${path.at(-1) ?? cid.toString()}${car ? '.car' : ''}`
   if (output === undefined) return resolve(name)
+  // An empty variable of a shell. It would be the directory we are in, which nobody wants to have replaced.
+  if (output === '') throw new UsageError('-o: expected a path, or - for standard output.')
   const info = await stat(output).catch(() => undefined)
   return info?.isDirectory() || output.endsWith('/') ? join(resolve(output), basename(name)) : resolve(output)
 }
