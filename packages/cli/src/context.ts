@@ -1,4 +1,5 @@
 import type { Progress } from '@keepsake/terminal/progress.ts'
+import { describeFileError } from './failure.ts'
 
 /** What every command is given. */
 export interface Context {
@@ -12,7 +13,7 @@ export interface Context {
 /** Results go to standard output, and nothing else does. */
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(`${text}\n`, (error) => (error ? reject(error) : resolve()))
+    process.stdout.write(`${text}\n`, (error) => (error ? reject(describeFileError(error, 'standard output')) : resolve()))
   })
 }
 

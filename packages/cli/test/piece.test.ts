@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -111,4 +111,29 @@ test('reads a named pipe, and lets go of one that nobody writes to when it is in
   const reading = piece(['pipe', '--json'])
   await writeFile(join(cwd, 'pipe'), example)
   expect(JSON.parse((await reading).stdout)).toEqual({ ...exampleCids, payloadBytes: 508, paddedBytes: 512 })
+})
+
+/** Runs a line of a shell in which `$KEEPSAKE` is the command. */
+function shell(line: string) {
+  const bin = join(import.meta.dirname, '../bin/keepsake.mjs')
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', line], {
+    cwd,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: cwd, KEEPSAKE: `${process.execPath} ${bin}` },
+  })
+  return { code: status, stdout, stderr }
+}
+
+test('is not made of a directory that is standard input', () => {
+  const { code, stdout, stderr } = shell('$KEEPSAKE piece - < .')
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toContain('Standard input is a directory')
+})
+
+test.skipIf(!existsSync('/dev/full'))('says that the disk is full behind standard output', () => {
+  expect(shell('$KEEPSAKE piece example > /dev/full')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'keepsake: standard output: the disk is full.\n',
+  })
 })

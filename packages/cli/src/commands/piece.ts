@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs'
+import { fstatSync, type Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal } from 'node:stream'
 import { commPOfFile } from '@keepsake/commp/commp-of-file.ts'
@@ -29,6 +29,9 @@ function openStream(path: string, info: Stats | undefined, signal: AbortSignal):
   if (info) return readStream(path, { isPipe: info.isFIFO(), signal })
   if (process.stdin.isTTY)
     throw new UsageError('Standard input is a terminal. Name a file, or pipe one in: keepsake piece - < FILE')
+  // Read as one it would be no bytes at all, which have a piece CID too.
+  if (fstatSync(process.stdin.fd).isDirectory())
+    throw new CommandError('Standard input is a directory; a piece is made of the bytes of one file.')
   return addAbortSignal(signal, process.stdin)
 }
 

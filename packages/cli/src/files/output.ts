@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { UnpackedEntry } from '@keepsake/client/unpack-dag.ts'
 import type { ContentPath } from '../cid-argument.ts'
-import { CommandError, UsageError } from '../failure.ts'
+import { CommandError, describeFileError, UsageError } from '../failure.ts'
 
 /** Where to write: what was said, inside it when it is a directory, else the last name of the path, else the CID. */
 export async function targetOf(
@@ -26,6 +26,8 @@ export async function writeToStdout(entries: AsyncIterable<UnpackedEntry>): Prom
 
 export async function pour(bytes: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of bytes) {
-    await new Promise<void>((done, fail) => process.stdout.write(chunk, (error) => (error ? fail(error) : done())))
+    await new Promise<void>((done, fail) =>
+      process.stdout.write(chunk, (error) => (error ? fail(describeFileError(error, 'standard output')) : done())),
+    )
   }
 }

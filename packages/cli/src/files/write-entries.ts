@@ -110,13 +110,18 @@ async function named(entry: UnpackedEntry, path: string, write: () => Promise<un
 async function writeFile(path: string, bytes: AsyncIterable<Uint8Array>, written: Written): Promise<void> {
   await using file = await open(path, 'wx')
   for await (const chunk of bytes) {
-    await writeAll(file, chunk)
+    await writeAll(file, path, chunk)
     written.bytes += chunk.length
   }
 }
 
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten
+/** What goes wrong with an open file does not say which it is. */
+async function writeAll(file: FileHandle, path: string, chunk: Uint8Array): Promise<void> {
+  try {
+    for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten
+  } catch (error) {
+    throw describeFileError(error, path)
+  }
 }
 
 /** A rename cannot replace a directory that holds something; then that is moved aside first, and removed last. */
