@@ -11,6 +11,7 @@ import { encodeCarHeader, encodeSectionPrefix } from '../packages/content/src/ca
 import { verifyBlock } from '../packages/content/src/hash/verify.ts'
 import { pieceCidV1 } from '../packages/content/src/piece/piece-cid.ts'
 import { packFile } from '../packages/content/src/unixfs/file.ts'
+import { byteChannel } from '../packages/server/src/aggregates/byte-channel.ts'
 import { watchMemory } from './memory.ts'
 import { mib, report } from './report.ts'
 import { call, callJson, type Subject, startSubject } from './subject.ts'
@@ -84,28 +85,19 @@ async function packed(subject: Subject, cid: string): Promise<Aggregate[]> {
 }
 
 /** Downloads a piece, computes its commitment, and takes the blocks in it off `missing`, each checked. */
-async function readBack(subject: Subject, pieceCid: string, missing: Set<string>): Promise<number> {
+async function readBack(subject: Subject, pieceCid: string, missing: Set<string>): Promise<void> {
   const response = await fetch(`${subject.server.url}/piece/${pieceCid}`)
   if (!response.ok || !response.body) throw new Error(`The piece answered ${response.status}.`)
-  let sizeBytes = 0
-  const tapped = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      sizeBytes += chunk.length
-      controller.enqueue(chunk)
-    },
-  })
-  const [forPiece, forBlocks] = response.body.pipeThrough(tapped).tee()
-  const [{ piece }] = await Promise.all([commPOfStream(forPiece), takeBlocks(forBlocks, missing)])
-  if (pieceCidV1(piece).toString() !== pieceCid) throw new Error(`The piece is ${pieceCidV1(piece)}, not ${pieceCid}.`)
-  return sizeBytes
-}
-
-async function takeBlocks(car: AsyncIterable<Uint8Array>, missing: Set<string>): Promise<void> {
-  const { blocks } = await decodeCar(car)
+  const channel = byteChannel()
+  const computing = commPOfStream(channel)
+  const { blocks } = await decodeCar(response.body, { onPayload: (chunk) => channel.push(chunk) })
   for await (const block of blocks) {
     await verifyBlock(block.cid, block.bytes)
     missing.delete(nameOf(block))
   }
+  channel.end()
+  const { piece } = await computing
+  if (pieceCidV1(piece).toString() !== pieceCid) throw new Error(`The piece is ${pieceCidV1(piece)}, not ${pieceCid}.`)
 }
 
 async function readRange(subject: Subject, cid: string, from: number, bytes: number): Promise<void> {
