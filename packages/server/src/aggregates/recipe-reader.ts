@@ -40,8 +40,9 @@ const smallPartBytes = 64 * 1024
 /** So many of them, at first few, since whoever waits for the first byte waits for all of the first. */
 const firstPartsTogether = 8
 const mostPartsTogether = 256
-/** Read ahead, by number of reads and by size. */
+/** Read ahead, by number of reads and by size: little at first, since many leave after the first bytes, and twice as much with each chunk that is taken. */
 const maxReadsAhead = 32
+const firstBytesAhead = maxChunkBytes
 const maxBytesAhead = 8 * maxChunkBytes
 
 export function recipeReader(blobs: ShardReads, source: RecipeSource): RecipeReader {
@@ -138,10 +139,11 @@ async function* readAhead(
 ): AsyncGenerator<Uint8Array, void> {
   const ahead: { reading: Promise<Uint8Array>; bytes: number }[] = []
   let bytesAhead = 0
+  let mostBytesAhead = firstBytesAhead
   let more = true
   try {
     for (;;) {
-      while (more && ahead.length < maxReadsAhead && bytesAhead < maxBytesAhead) {
+      while (more && ahead.length < maxReadsAhead && bytesAhead < mostBytesAhead) {
         const next = await wanted.next()
         more = next.done !== true
         if (next.done) break
@@ -153,6 +155,7 @@ async function* readAhead(
       if (first === undefined) return
       yield await first.reading
       bytesAhead -= first.bytes
+      mostBytesAhead = Math.min(maxBytesAhead, 2 * mostBytesAhead)
     }
   } finally {
     await wanted.return()

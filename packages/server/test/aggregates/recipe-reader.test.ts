@@ -152,7 +152,7 @@ describe('a recipe', () => {
   })
 
   test('is not read on when the reader leaves, or aborts', async () => {
-    const { recipe } = await sample()
+    const { cid } = await shardOf('left', MiB)
     let begun = 0
     const counting: ShardReads = {
       read: async (...args) => {
@@ -165,13 +165,13 @@ describe('a recipe', () => {
       },
     }
     const repeated: Recipe = {
-      ...recipe,
-      parts: Array.from({ length: 100 }, () => recipe.parts).flat(),
-      sizeBytes: recipe.sizeBytes * 100,
+      layout: 'segments',
+      sizeBytes: 100 * MiB,
+      parts: Array.from({ length: 100 }, () => ({ kind: 'shard', shard: cid, offset: 0, length: MiB })),
     }
     const reader = recipeReader(counting, recipeInMemory(repeated))
     for await (const _ of reader.stream(0, repeated.sizeBytes)) break
-    expect(begun).toBeLessThan(40)
+    expect(begun).toBe(1)
     const controller = new AbortController()
     const reading = reader.stream(0, repeated.sizeBytes, { signal: controller.signal })
     await reading.next()
