@@ -18,7 +18,7 @@ const BATCHES_A_THREAD = 2
  * The piece that a regular file is. Threads read it by themselves, each at its own place, so that nothing is copied and one waits for the disk while
  * others hash: it is as fast as there are processors, where `commPOfStream` has to hand over what comes. Memory is flat, some 15 MiB a thread.
  *
- * `threads`: one more than there are processors when left out, at most 16.
+ * `threads`: one a processor when left out, at most 16. One more gains nothing, even where the disk is slow.
  *
  * Rejects with the reason of `signal`, with what the file system says, and with `FILE_CHANGED` where the file changes its size
  * meanwhile.
@@ -37,7 +37,7 @@ export async function commPOfFile(path: string, options: CommPOptions = {}): Pro
 }
 
 async function onThreads(file: FileHandle, size: number, options: CommPOptions): Promise<PieceAndLevel> {
-  const { signal, onProgress, keepLevel, threads = Math.min(availableParallelism() + 1, MAX_THREADS) } = options
+  const { signal, onProgress, keepLevel, threads = Math.min(availableParallelism(), MAX_THREADS) } = options
   await using started: SlabThreads = startSlabThreads(Math.max(1, threads), { keepLevel, bufferCount: 0 })
   const tree = batchTree(keepLevel)
   let doneBytes = 0
