@@ -40,9 +40,9 @@ const smallPartBytes = 64 * 1024
 /** So many of them, at first few, since whoever waits for the first byte waits for all of the first. */
 const firstPartsTogether = 8
 const mostPartsTogether = 256
-/** Read ahead, by number of reads and by size: little at first, since many leave after the first bytes, and twice as much with each chunk that is taken. */
+/** Read ahead, by number of reads and by size: less at first, since many leave after the first bytes. */
 const maxReadsAhead = 32
-const firstBytesAhead = maxChunkBytes
+const firstBytesAhead = 4 * maxChunkBytes
 const maxBytesAhead = 8 * maxChunkBytes
 
 export function recipeReader(blobs: ShardReads, source: RecipeSource): RecipeReader {
@@ -155,7 +155,7 @@ async function* readAhead(
       if (first === undefined) return
       yield await first.reading
       bytesAhead -= first.bytes
-      mostBytesAhead = Math.min(maxBytesAhead, 2 * mostBytesAhead)
+      mostBytesAhead = maxBytesAhead
     }
   } finally {
     await wanted.return()
