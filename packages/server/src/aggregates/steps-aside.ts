@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { sql } from 'kysely'
 import type { BlobsConfig } from '../blobs/open.ts'
@@ -28,6 +29,8 @@ export interface AsideLimits {
 
 /** Up to so many bytes the piece is computed on the same thread: others take more memory than they save time. */
 const plainBytes = 1024 * 1024 * 1024
+/** Beside them one processor reads and checks the blocks; one thread more would take as long, and memory. */
+const commPThreads = Math.max(1, Math.min(7, availableParallelism() - 1))
 
 /**
  * Of an aggregate of a hundred thousand items some 90 MiB live. V8 lets a heap that may have gigabytes grow to four times what lives in it before it
@@ -57,7 +60,7 @@ export function stepsAside(components: Components, limits: AsideLimits = usualLi
     const slot = order.step === 'plan' ? forPlanning : forSteps
     return slot.use(() => onThread(components, { order, databaseUrl, blobs }, { ...options, heap: limits.heap }))
   }
-  const commPThreadsFor = ({ bytes }: Planned) => (bytes <= plainBytes ? 0 : undefined)
+  const commPThreadsFor = ({ bytes }: Planned) => (bytes <= plainBytes ? 0 : commPThreads)
   return {
     async plan(rules, signal) {
       const waiting = await countWaiting(components.database, limits.smallContents + 1)
