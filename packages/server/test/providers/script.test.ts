@@ -26,7 +26,8 @@ beforeAll(async () => {
     body: Buffer.alloc(300_000, 7),
   })
   expect(stored.status).toBe(200)
-  for (const id of await closeAll(service, packingRules(service.config)!)) await finishNow(service, id, { onStep() {}, onProgress() {} })
+  for (const id of await closeAll(service, packingRules(service.config)!))
+    await finishNow(service, id, { onStep() {}, onProgress() {} })
 })
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
