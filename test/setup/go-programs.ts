@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { isAlive } from './processes.ts'
 
 const run = promisify(execFile)
 
@@ -32,6 +34,8 @@ export type GoProgram = keyof typeof programs
 
 /** A build from nothing downloads and compiles hundreds of packages. */
 const buildTimeoutMs = 30 * 60_000
+/** Between two looks at whether somebody else has built it. */
+const lookMs = 500
 
 function cacheFolder(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'keepsake/go')
@@ -64,13 +68,39 @@ export async function goProgram(name: GoProgram): Promise<string | undefined> {
     return undefined
   }
   try {
-    await build(program, path)
+    await using lock = await lockBuild(path)
+    if (lock) await build(program, path)
     return path
   } catch (error) {
     const { stderr = '', message } = error as Error & { stderr?: string }
     const reason = stderr.trim().split('\n').at(-1) || message
     process.stdout.write(`skipped: tests with ${name}, which could not be built (${reason})\n`)
     return undefined
+  }
+}
+
+/** Two that build the same take twice as long, and each minutes. Undefined where somebody else has built it meanwhile. */
+async function lockBuild(path: string): Promise<AsyncDisposable | undefined> {
+  const lock = `${path}.lock`
+  const draft = `${lock}.${randomUUID()}`
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(draft, String(process.pid))
+  try {
+    while (!existsSync(path)) {
+      try {
+        // Unlike opening, it is there with its content or not at all.
+        await link(draft, lock)
+        return { [Symbol.asyncDispose]: () => rm(lock, { force: true }) }
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      }
+      const holder = Number(await readFile(lock, 'utf8').catch(() => process.pid))
+      if (isAlive(holder)) await sleep(lookMs)
+      else await rm(lock, { force: true })
+    }
+    return undefined
+  } finally {
+    await rm(draft, { force: true })
   }
 }
 
@@ -81,8 +111,7 @@ async function build({ module, version, command }: (typeof programs)[GoProgram],
   try {
     await run('go', ['mod', 'init', 'keepsake.test/program'], options)
     await run('go', ['get', `${module}/${command}@${version}`], options)
-    await mkdir(join(path, '..'), { recursive: true })
-    // It gets its name when it is whole; whoever builds it at the same time builds the same.
+    // It gets its name when it is whole.
     const draft = `${path}.${randomUUID()}`
     await run('go', ['build', '-o', draft, `${module}/${command}`], options)
     await rename(draft, path)
