@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
+import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,6 +32,12 @@ test('prints both piece CIDs and both sizes of a file', async () => {
     `Piece CID     ${exampleCids.pieceCid}\nPiece CID v2  ${exampleCids.pieceCidV2}\n` +
       'Payload       508 bytes (508 B)\nPadded        512 bytes (512 B)\n',
   )
+})
+
+test.skipIf(!existsSync('/proc/version'))('is made of a file that has no size until it is read', async () => {
+  const { stdout } = await piece(['/proc/version', '--json'])
+  const { payloadBytes } = JSON.parse(stdout) as { payloadBytes: number }
+  expect(payloadBytes).toBe(readFileSync('/proc/version').length)
 })
 
 test('prints the same as JSON', async () => {

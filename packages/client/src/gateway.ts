@@ -1,3 +1,4 @@
+import { AnswerTooLongError, readBounded } from '@keepsake/filecoin/rpc/read-bounded.ts'
 import type { CID } from 'multiformats/cid'
 import type { Connection } from './connection.ts'
 import { request } from './connection.ts'
@@ -47,23 +48,10 @@ export async function requestBlock(connection: Connection, cid: CID, { signal }:
     headers: { accept: 'application/vnd.ipld.raw' },
     signal,
   })
-  const chunks: Uint8Array[] = []
-  let receivedBytes = 0
-  for await (const chunk of response.body ?? []) {
-    receivedBytes += chunk.length
-    if (receivedBytes > maxBlockBytes)
-      throw new ClientError('UNEXPECTED_ANSWER', `The gateway answers more than ${maxBlockBytes} bytes for block ${cid}.`)
-    chunks.push(chunk)
+  try {
+    return await readBounded(response, maxBlockBytes)
+  } catch (error) {
+    if (!(error instanceof AnswerTooLongError)) throw error
+    throw new ClientError('UNEXPECTED_ANSWER', `The gateway answers more than ${maxBlockBytes} bytes for block ${cid}.`)
   }
-  return joined(chunks, receivedBytes)
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
 }

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { refuseOtherLevel } from '@keepsake/content/piece/commp.ts'
@@ -15,8 +14,8 @@ const MAX_THREADS = 16
 const BATCHES_A_THREAD = 2
 
 /**
- * The piece that a regular file is. Threads read it by themselves, each at its own place, so that nothing is copied and one waits for the disk while
- * others hash: it is as fast as there are processors, where `commPOfStream` has to hand over what comes. Memory is flat, some 15 MiB a thread.
+ * The piece that a regular file is. Threads read it by themselves, each at its own place, so that nothing is copied from thread to thread, as
+ * `commPOfStream` has to, and one waits for the disk while others hash. Memory does not grow with the file.
  *
  * `threads`: one a processor when left out, at most 16. One more gains nothing, even where the disk is slow.
  *
@@ -31,7 +30,9 @@ export async function commPOfFile(path: string, options: CommPOptions = {}): Pro
   const { size } = await file.stat()
   // Threads take longer to start than so little takes to hash.
   const isSmall = size <= BATCHES_WITHOUT_THREADS * BATCH_DATA_BYTES
-  const found = isSmall ? await commPOfStream(createReadStream(path, { signal }), options) : await onThreads(file, size, options)
+  const found = isSmall
+    ? await commPOfStream(file.createReadStream({ autoClose: false, signal }), options)
+    : await onThreads(file, size, options)
   if (found.piece.payloadBytes !== size || (await file.stat()).size !== size) throw fileChanged()
   return found
 }

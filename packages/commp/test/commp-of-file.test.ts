@@ -1,15 +1,12 @@
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { commPHasher } from '@keepsake/content/piece/commp.ts'
-import { hashPairsPortable } from '@keepsake/content/piece/portable-pairs.ts'
 import { SLAB_DATA_BYTES } from '@keepsake/content/piece/slab.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commPOfFile } from '../src/commp-of-file.ts'
 import { FILE_CHANGED } from '../src/file-changed.ts'
 import { BATCH_DATA_BYTES } from '../src/slab-messages.ts'
-
-const everything = new Uint8Array(9 * BATCH_DATA_BYTES).map((_, at) => Math.imul(at, 2_654_435_761) >>> 24)
+import { everything, expected } from './known-pieces.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -21,12 +18,6 @@ async function fileOf(length: number): Promise<string> {
   const path = join(folder, String(length))
   await writeFile(path, everything.subarray(0, length))
   return path
-}
-
-function expected(length: number, keepLevel: number) {
-  const hasher = commPHasher(hashPairsPortable, { keepLevel })
-  hasher.write(everything.subarray(0, length))
-  return { piece: hasher.digest(), level: hasher.keptLevel() }
 }
 
 describe('the piece of a file', () => {

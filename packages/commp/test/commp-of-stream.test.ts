@@ -1,13 +1,10 @@
-import { commPHasher } from '@keepsake/content/piece/commp.ts'
-import { hashPairsPortable } from '@keepsake/content/piece/portable-pairs.ts'
 import { SLAB_DATA_BYTES } from '@keepsake/content/piece/slab.ts'
 import { describe, expect, test } from 'vitest'
 import { commPOfStream } from '../src/commp-of-stream.ts'
 import { BATCH_DATA_BYTES } from '../src/slab-messages.ts'
+import { everything, expected } from './known-pieces.ts'
 
 const MiB = 1024 * 1024
-
-const everything = new Uint8Array(13 * BATCH_DATA_BYTES).map((_, at) => Math.imul(at, 2_654_435_761) >>> 24)
 
 /** Bytes that do not repeat, in chunks that have nothing to do with slabs. */
 async function* bytesOf(length: number, chunkBytes = 1_000_003): AsyncGenerator<Uint8Array> {
@@ -16,12 +13,6 @@ async function* bytesOf(length: number, chunkBytes = 1_000_003): AsyncGenerator<
 
 function chunkAt(from: number, length: number): Uint8Array {
   return everything.subarray(from, from + length)
-}
-
-function expected(length: number, keepLevel: number) {
-  const hasher = commPHasher(hashPairsPortable, { keepLevel })
-  for (let at = 0; at < length; at += MiB) hasher.write(chunkAt(at, Math.min(MiB, length - at)))
-  return { piece: hasher.digest(), level: hasher.keptLevel() }
 }
 
 describe('the piece of a stream', () => {

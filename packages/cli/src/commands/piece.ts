@@ -41,9 +41,10 @@ async function pieceOf(path: string, { signal, progress }: Context): Promise<Pie
     if (info?.isDirectory())
       throw new CommandError(`${path} is a directory; a piece is made of the bytes of one file. Pack it into a CAR first.`)
     const options = { signal, onProgress: (bytes: number) => progress.update(bytes) }
-    const isFile = info?.isFile() ?? false
-    progress.begin('Computing', isFile ? info?.size : undefined)
-    const { piece } = isFile ? await commPOfFile(path, options) : await commPOfStream(openStream(path, info, signal), options)
+    // What the system makes up while it is read, as below /proc, has no size.
+    const sizeBytes = info?.isFile() && info.size > 0 ? info.size : undefined
+    progress.begin('Computing', sizeBytes)
+    const { piece } = sizeBytes ? await commPOfFile(path, options) : await commPOfStream(openStream(path, info, signal), options)
     return piece
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === FILE_CHANGED)

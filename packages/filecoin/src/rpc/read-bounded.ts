@@ -1,4 +1,9 @@
-/** The body of a response, up to so many bytes. @throws Error where it is longer */
+/** An answer is longer than anything that was asked for can be. */
+export class AnswerTooLongError extends Error {
+  override readonly name = 'AnswerTooLongError'
+}
+
+/** The body of a response, up to so many bytes. @throws AnswerTooLongError */
 export async function readBounded(response: Response, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
@@ -8,7 +13,7 @@ export async function readBounded(response: Response, maxBytes: number): Promise
     length += read.value.length
     if (length > maxBytes) {
       await reader?.cancel()
-      throw new Error(`an answer of more than ${maxBytes} bytes`)
+      throw new AnswerTooLongError(`an answer of more than ${maxBytes} bytes`)
     }
     chunks.push(read.value)
   }

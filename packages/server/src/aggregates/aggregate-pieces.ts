@@ -31,14 +31,14 @@ export function aggregatePieces(components: { database: Db; blobs: ShardReads })
       // Whatever is done to an aggregate, its recipe being written anew included, changes that time.
       const known = { id: row.id, version: row.changedAt.getTime() }
       const recipe = openRecipe(components, row, rows.of(known))
-      const sumOf = await sums.of(known)
       return {
         piece: { root: row.root, height: row.height, payloadBytes: row.sizeBytes },
         format: row.layout === 'segments' ? 'segments' : 'car',
-        stream: (offset, length, options) =>
-          sumOf
-            ? checkedStream({ recipe, sumOf, damaged: (at) => damaged(row.id, at) }, offset, length, options)
-            : recipe.stream(offset, length, options),
+        async *stream(offset, length, options) {
+          const sumOf = await sums.of(known)
+          if (sumOf) yield* checkedStream({ recipe, sumOf, damaged: (at) => damaged(row.id, at) }, offset, length, options)
+          else yield* recipe.stream(offset, length, options)
+        },
       }
     },
   }

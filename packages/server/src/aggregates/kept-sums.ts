@@ -43,8 +43,12 @@ export function keptSums(database: Db): KeptSums {
   return {
     async of({ id, version }) {
       if ((await page(id, version, 0)) === undefined) return undefined
+      // Whoever goes through an aggregate asks for a page once, not for each sum.
+      let open: { number: number; sums: Page['sums'] } | undefined
       return async (index) => {
-        const sums = await page(id, version, Math.floor(index / sumsAtOnce))
+        const number = Math.floor(index / sumsAtOnce)
+        if (open?.number !== number) open = { number, sums: page(id, version, number) }
+        const sums = await open.sums
         const at = (index % sumsAtOnce) * SUM_BYTES
         if (!sums || at + SUM_BYTES > sums.length)
           throw new KeepsakeError('ERROR_CONTENT_DAMAGED', `Aggregate ${id} has fewer sums than it should; validate it again.`)
